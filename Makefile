@@ -1,0 +1,64 @@
+# `make test` is what CI runs; `make experiment` is what the project is for. Both set up what they need.
+SHELL := bash
+VENV := .venv
+SAM_VENV := .venv-sam
+BIN := $(VENV)/bin
+# sam build calls uv, and sam has an environment of its own: see requirements/README.md
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(SAM_VENV)/bin:$(PATH)
+export SAM_CLI_TELEMETRY := 0
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup experiment test lint types template unit integration checkov lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: $(VENV)/.done $(SAM_VENV)/.done ## make both environments from the hashed locks
+
+$(VENV)/.done: requirements/uv.txt requirements/poster.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/uv.txt requirements/poster.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	touch $@
+
+$(SAM_VENV)/.done: requirements/sam.txt $(VENV)/.done
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SAM_VENV)
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(SAM_VENV)/bin/python requirements/sam.txt
+	ln -sf ../../$(SAM_VENV)/bin/sam $(BIN)/sam # poster looks for sam beside its own Python
+	touch $@
+
+checkov: setup ## the security scan of the template, in an environment of its own
+	test -x .venv-checkov/bin/checkov || uv venv --quiet --python $(BIN)/python .venv-checkov
+	uv pip sync --quiet --require-hashes --python .venv-checkov/bin/python requirements/checkov.txt
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
+
+experiment: setup ## post, deploy three releases under the traffic, report (local AWS, no account)
+	poster experiment --target local
+
+test: lint types template unit integration ## everything CI checks
+
+lint: setup
+	ruff format --check .
+	ruff check .
+
+types: setup
+	mypy
+
+template: setup
+	cfn-lint template.yaml
+
+unit: setup
+	pytest tests/unit
+
+integration: setup
+	pytest tests/integration
+
+lock: $(VENV)/.done ## resolve the pins anew
+	cd requirements && for tool in uv sam checkov; do \
+	  uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $$tool.in -o $$tool.txt; done
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras pyproject.toml -o requirements/poster.txt
+
+clean: ## remove what setup and the builds made; keeps runs/
+	rm -rf $(VENV) $(SAM_VENV) .venv-checkov .aws-sam .pytest_cache .mypy_cache .ruff_cache
