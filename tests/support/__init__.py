@@ -1,0 +1,1 @@
+"""What several tests share: fakes, histories in short notation, event files."""
