@@ -1,0 +1,210 @@
+"""The rows of a history: one run, its observations and its steps.
+
+A history is a text file with one JSON object per line. The first line describes the run, every
+other line is an observation (one call and its outcome) or a step (one thing the deployer did or
+saw). Producers write these rows and nothing else; every analysis reads these rows and nothing
+else. Field names and units are a contract with other programs (``docs/history.md``).
+
+Invariant: ``decode(encode(row)) == row`` for every row, and ``encode`` never writes a newline.
+
+Times inside a run are nanoseconds on the run's own monotonic clock, counted from its origin. The
+wall clock is read once, into ``Run.origin_unix_ns``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Literal, get_args
+
+SCHEMA = 1
+
+Outcome = Literal["ok", "fail", "unknown"]
+Target = Literal["local", "aws", "url"]
+LoopKind = Literal["closed", "open"]
+
+StepName = Literal[
+    "build-started",
+    "build-finished",
+    "deploy-started",
+    "code-updated",
+    "version-published",
+    "alias-updated",
+    "update-successful",
+    "stack-complete",
+    "gate-passed",
+    "purge",
+    "deploy-finished",
+    "deploy-failed",
+]
+
+
+class MalformedLineError(ValueError):
+    """A whole line that is not a row; the message says which field is wrong and how."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """What was run, where and with which settings; the first line of a history."""
+
+    run_id: str
+    origin_unix_ns: int  # wall clock at the origin; the only wall-clock reading of a run
+    target: Target
+    endpoint: str
+    loop: LoopKind
+    posters: int
+    pause_s: float | None = None  # closed loop: from an answer to the next call
+    rate_per_s: float | None = None  # open loop: planned calls per second
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    tools: dict[str, str] = dataclasses.field(default_factory=dict)
+    schema: int = SCHEMA
+
+
+@dataclasses.dataclass(slots=True)
+class Observation:
+    """One call and its outcome.
+
+    Never changed once it is made; not frozen, because making a frozen one takes ten times as long.
+    """
+
+    seq: int  # 1, 2, 3 ... in the order calls were started
+    poster: int
+    todo_id: str
+    planned_ns: int
+    sent_ns: int
+    received_ns: int | None  # None: no answer came
+    outcome: Outcome
+    status: int | None = None
+    marker: str | None = None  # the literal in the code that answered
+    config_marker: str | None = None  # the same from its environment
+    function_version: str | None = None
+    instance_id: str | None = None
+    cold_start: bool | None = None
+    server_ms: int | None = None  # the server's clock when it served, ms since the epoch
+    request_id: str | None = None
+    error: str | None = None  # short class and text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """One thing the deployer did or saw.
+
+    ``name`` is one of ``StepName`` in our own histories; other programs may name their own. A step
+    seen with a server's own timestamp keeps it in ``detail["server_ms"]``.
+    """
+
+    name: str
+    at_ns: int
+    detail: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+Row = Run | Observation | Step
+
+_quoted = json.encoder.encode_basestring  # a JSON string, written in C
+
+_KINDS: dict[str, type[Run] | type[Observation] | type[Step]] = {
+    "run": Run,
+    "observation": Observation,
+    "step": Step,
+}
+_KIND_OF = {cls: kind for kind, cls in _KINDS.items()}
+
+# What JSON may hold for each annotation. bool is an int to Python but never to this format.
+_ACCEPTS: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "int | None": (int, type(None)),
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "bool | None": (bool, type(None)),
+    "float | None": (int, float, type(None)),
+    "dict[str, Any]": (dict,),
+    "dict[str, str]": (dict,),
+    "Outcome": (str,),
+    "Target": (str,),
+    "LoopKind": (str,),
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "Outcome": get_args(Outcome),
+    "Target": get_args(Target),
+    "LoopKind": get_args(LoopKind),
+}
+
+
+def encode(row: Row) -> str:
+    """Return the row as one line of JSON, without the newline."""
+    if type(row) is Observation:
+        return _encode_observation(row)
+    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}
+    return json.dumps(
+        {"kind": _KIND_OF[type(row)], **values},
+        ensure_ascii=False,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+
+
+def _encode_observation(row: Observation) -> str:
+    # Written out: this runs once a call, and walking the fields takes six times as long. That it
+    # has all of them, in their order, is tested against the dataclass.
+    received, status, server = row.received_ns, row.status, row.server_ms
+    marker, config, version = row.marker, row.config_marker, row.function_version
+    instance, cold, request, error = row.instance_id, row.cold_start, row.request_id, row.error
+    return (
+        f'{{"kind":"observation","seq":{row.seq},"poster":{row.poster}'
+        f',"todo_id":{_quoted(row.todo_id)},"planned_ns":{row.planned_ns},"sent_ns":{row.sent_ns}'
+        f',"received_ns":{"null" if received is None else received},"outcome":"{row.outcome}"'
+        f',"status":{"null" if status is None else status}'
+        f',"marker":{"null" if marker is None else _quoted(marker)}'
+        f',"config_marker":{"null" if config is None else _quoted(config)}'
+        f',"function_version":{"null" if version is None else _quoted(version)}'
+        f',"instance_id":{"null" if instance is None else _quoted(instance)}'
+        f',"cold_start":{"null" if cold is None else "true" if cold else "false"}'
+        f',"server_ms":{"null" if server is None else server}'
+        f',"request_id":{"null" if request is None else _quoted(request)}'
+        f',"error":{"null" if error is None else _quoted(error)}}}'
+    )
+
+
+def decode(line: str | bytes) -> Row:
+    """Return the row that a line holds; fields that are not ours are ignored.
+
+    Raises MalformedLineError for anything that is not a row.
+    """
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise MalformedLineError(f"not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise MalformedLineError("not a JSON object")
+    kind = values.get("kind")
+    cls = _KINDS.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        raise MalformedLineError(f"kind is {kind!r}, not one of {', '.join(_KINDS)}")
+    return cls(**_fields_of(cls, values))
+
+
+def _fields_of(cls: type[Run] | type[Observation] | type[Step], values: dict[str, Any]) -> Any:
+    known: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):
+        # A field that may be null may also be left out: the other program had nothing to say.
+        if field.name not in values:
+            if field.default is not dataclasses.MISSING or (
+                field.default_factory is not dataclasses.MISSING
+            ):
+                continue
+            if "None" in str(field.type):
+                known[field.name] = None
+                continue
+            raise MalformedLineError(f"{field.name} is missing")
+        known[field.name] = _checked(field.name, str(field.type), values[field.name])
+    return known
+
+
+def _checked(name: str, annotation: str, value: Any) -> Any:
+    accepted = _ACCEPTS[annotation]
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+        raise MalformedLineError(f"{name} is {value!r}, not {annotation}")
+    choices = _CHOICES.get(annotation)
+    if choices and value not in choices:
+        raise MalformedLineError(f"{name} is {value!r}, not one of {', '.join(choices)}")
+    return value
