@@ -1,0 +1,121 @@
+"""Keeps a local run away from real AWS: the environment of subprocesses, and clients in-process.
+
+A caller's shell may hold real keys, a profile, endpoints for single services, a proxy. Nothing of
+that may reach a process or a client of a local run, or a deploy meant for the laptop lands in an
+account. ``LocalAws`` is the one place that knows how to talk to an endpoint on this machine.
+
+Invariant: whatever the caller's environment and files say, requests go to ``endpoint``, signed
+with keys that no account knows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REGION = "us-east-1"
+# MiniStack takes a key of twelve digits for an account number and any other for its default one.
+_KEY = "test"
+LOOPBACK = "127.0.0.1,localhost,::1"
+# BOTO*: botocore's plugins and switches. The rest of AWS_* names profiles, keys, role and container
+# credentials, endpoints per service, a CA bundle, retry modes: nothing a local run has use for.
+_CALLERS = ("AWS_", "BOTO")
+
+
+def settings(endpoint: str, region: str = REGION) -> dict[str, str]:
+    """Return the variables that bind the AWS SDKs, the AWS CLI and SAM CLI to ``endpoint``."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": _KEY,
+        "AWS_SECRET_ACCESS_KEY": _KEY,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",  # seconds; its 5 are for CloudFormation's request limits
+    }
+
+
+def isolated_environment(
+    base: Mapping[str, str], endpoint: str, region: str = REGION
+) -> dict[str, str]:
+    """Return ``base`` without anything that names the caller's AWS, bound to ``endpoint``.
+
+    A proxy stays, since ``sam build`` may need it to fetch packages, but never for loopback.
+    """
+    kept = {name: value for name, value in base.items() if not name.startswith(_CALLERS)}
+    exempt = base.get("no_proxy") or base.get("NO_PROXY")
+    no_proxy = f"{LOOPBACK},{exempt}" if exempt else LOOPBACK
+    return {**kept, **settings(endpoint, region), "no_proxy": no_proxy, "NO_PROXY": no_proxy}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LocalAws:
+    """An AWS that answers on this machine."""
+
+    endpoint: str  # http://127.0.0.1:PORT
+    region: str = REGION
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Return ``base``, isolated, for a subprocess that shall talk to this AWS only."""
+        return isolated_environment(base, self.endpoint, self.region)
+
+    def client(self, service: str, config: Config | None = None) -> Any:
+        """Return a botocore client that reads no variable and no file of the caller's.
+
+        It never retries, unless ``config`` (merged over ours) says so: a retry hides a failure.
+        """
+        ours = Config(
+            proxies={},  # an empty mapping; None would ask the environment
+            retries={"total_max_attempts": 1},
+            s3={"addressing_style": "path"},
+        )
+        return Session(session_vars=_session_variables()).create_client(
+            service,
+            region_name=self.region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=_KEY,
+            aws_secret_access_key=_KEY,
+            config=ours.merge(config) if config else ours,
+        )
+
+    def invoke_url(self, api_id: str, stage: str, path: str) -> str:
+        """Return where a REST API's stage answers here; ``path`` begins with a slash."""
+        return f"{self.endpoint}/restapis/{api_id}/{stage}/_user_request_{path}"
+
+    def local_url(self, api_endpoint: str) -> str:
+        """Return where this AWS answers for the https://ID.execute-api... URL of a stack's output.
+
+        Raises ValueError for any other URL.
+        """
+        url = urllib.parse.urlsplit(api_endpoint)
+        api_id, _, domain = (url.hostname or "").partition(".")
+        _, stage, path = (*url.path.split("/", 2), "", "")[:3]
+        if not (domain.startswith("execute-api.") and api_id and stage):
+            raise ValueError(f"{api_endpoint!r} is not the URL of an API Gateway stage")
+        return self.invoke_url(api_id, stage, f"/{path}")
+
+
+def _session_variables() -> dict[str, tuple[Any, ...]]:
+    """Return botocore's session variables with defaults only: no variable, no profile, no file.
+
+    ``session_vars`` is botocore's documented way to override the variables that a session reads;
+    each is (name in a profile, name in the environment, default, conversion).
+    """
+    variables = {
+        name: (None, None, default, convert)
+        for name, (_, _, default, convert) in Session.SESSION_VARIABLES.items()
+    }
+    for file in ("config_file", "credentials_file"):
+        variables[file] = (None, None, os.devnull, None)
+    return variables
