@@ -1,0 +1,12 @@
+"""The result as JSON; the keys are in ``docs/history.md``."""
+
+from __future__ import annotations
+
+import json
+
+from poster.analysis import Result
+
+
+def render(result: Result) -> str:
+    """Return the result as indented JSON with a final newline."""
+    return json.dumps(result.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

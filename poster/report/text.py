@@ -1,0 +1,241 @@
+"""The report for people: 80 columns, the answer first.
+
+The same text goes to the terminal and to ``report.txt``; colour is added by the command, if at
+all. Everything from the history passes ``plain``.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from poster.analysis import Result
+from poster.checks import Checks, Finding
+from poster.history import History
+from poster.record import Run
+from poster.report.excerpt import excerpt
+from poster.report.plain import WIDTH, clipped, plain, wrapped
+from poster.statistics import CONFIDENCE
+from poster.transition import Quantiles, Transition
+from poster.verdict import name_of
+
+MOST_EXCERPT_ROWS = 60
+LABEL = 16
+
+
+def render(result: Result, history: History) -> str:
+    """Return the whole report, with a final newline."""
+    lines = [*wrapped(plain(headline(result))), ""]
+    lines += _run_lines(result)
+    lines += ["", *_release_lines(result)]
+    for number, transition in enumerate(result.transitions, start=1):
+        lines += ["", *_deploy_lines(number, transition)]
+        lines += [
+            "",
+            *(f"  {line}" for line in excerpt(history, transition).lines(MOST_EXCERPT_ROWS)),
+        ]
+    for move in result.unseen:
+        lines += ["", f"deploy not seen: {plain(move.start)} -> {plain(move.to)}"]
+    lines += ["", *_check_lines(result.checks)]
+    return "\n".join(clipped(line) for line in "\n".join(lines).split("\n")) + "\n"
+
+
+def headline(result: Result) -> str:
+    """Return the answer in one sentence, not yet made plain."""
+    deploys = len(result.transitions)
+    if result.verdict == "clean":
+        return (
+            f"Clean: no caller got old code after new code{_in_deploys(deploys, deploys)},"
+            " and no call failed while new code took over."
+        )
+    if result.verdict == "mixed":
+        mixed = [transition for transition in result.transitions if transition.stale]
+        longest = max(transition.window_s for transition in mixed)
+        return (
+            f"Mixed: callers got old and new code for up to {longest:.3f} s"
+            f"{_in_deploys(len(mixed), deploys)}; {result.witness}."
+        )
+    if result.verdict == "broken":
+        return f"Broken: {result.witness}."
+    return f"Unknown, the rows cannot tell: {result.witness}."
+
+
+def _in_deploys(some: int, deploys: int) -> str:
+    if deploys == 1:
+        return ""
+    return f" in all {deploys} deploys" if some == deploys else f" in {some} of {deploys} deploys"
+
+
+def _run_lines(result: Result) -> Iterator[str]:
+    run, calls, clock = result.run, result.calls, result.clock
+    yield _row("run", f"{plain(run.run_id)}, {run.target}, {plain(run.endpoint)}".rstrip(", "))
+    yield _row("load", _load(run))
+    yield from _propagation(run)
+    ng = calls.fail + calls.unknown
+    yield _row(
+        "calls",
+        f"{calls.total}: ok {calls.ok}, ng {ng} ({calls.fail} failed, {calls.unknown} unknown)",
+    )
+    if clock.skew_ms is None or clock.error_ms is None:
+        yield _row("clock", "answers carry no server time: ordered by their arrival")
+    else:
+        yield _row(
+            "clock",
+            f"server's minus ours {clock.skew_ms:+.1f} ms, give or take {clock.error_ms:.1f} ms,"
+            f" drift {clock.drift_ms or 0:+.1f} ms",
+        )
+    lateness = result.lateness_ms
+    late = ", ".join(f"{name} {_number(value)}" for name, value in lateness.items())
+    yield _row("lateness ms", f"{late}; {result.dropped} planned calls never sent")
+
+
+def _load(run: Run) -> str:
+    posters = f"{run.posters} poster{'s' if run.posters != 1 else ''}"
+    if run.loop == "open":
+        rate = "" if run.rate_per_s is None else f", {run.rate_per_s:g} calls/s"
+        return f"open loop{rate}, {posters}"
+    pause = "" if run.pause_s is None else f", pause {run.pause_s:g} s"
+    return f"closed loop, {posters}{pause}"
+
+
+def _propagation(run: Run) -> Iterator[str]:
+    lag = simulated_lag(run)
+    if lag is not None:
+        yield _row("propagation", f"simulated propagation: {plain(lag)}")
+    elif run.target == "local":
+        yield _row(
+            "propagation",
+            "none: the local emulator moves the alias in an instant, so a local run shows a"
+            " clean cut",
+        )
+
+
+def simulated_lag(run: Run) -> str | None:
+    """Return the name of the propagation model that stood in for AWS, None if none did."""
+    propagation = run.settings.get("propagation")
+    if isinstance(propagation, dict) and propagation.get("simulated"):
+        return str(propagation.get("lag", "unnamed"))
+    return None
+
+
+def _release_lines(result: Result) -> Iterator[str]:
+    yield f"{'release':<{LABEL}} {'marker':<16} {'ok':>9}  execution environments"
+    for release in result.releases:
+        name, marker = plain(release.release), plain(release.marker or "-")
+        yield (
+            f"{clipped(name, LABEL):<{LABEL}} {clipped(marker, 16):<16} {release.ok:>9}"
+            f"  {release.instances}"
+        )
+
+
+def _deploy_lines(number: int, transition: Transition) -> Iterator[str]:
+    start, to = plain(name_of(transition.start)), plain(name_of(transition.to))
+    yield f"deploy {number}: {start} -> {to}"
+    yield _row("  ok / ng", f"{transition.calls_ok} / {transition.calls_ng}")
+    if transition.switch_ns is not None:
+        yield _row("  switch", f"at {_seconds(transition.switch_ns)} of the run")
+    yield _row(
+        "  first new", _moment(transition, transition.first_new_seq, transition.first_new_ns)
+    )
+    yield _row("  last old", _moment(transition, transition.last_old_seq, transition.last_old_ns))
+    yield _row(
+        "  mixing window",
+        f"{transition.window_s:.3f} s; certain whatever the clocks say: "
+        f"{transition.certain_window_s:.3f} s",
+    )
+    yield _row("  stale answers", _stale(transition))
+    yield _row("  inversions", f"{transition.inversions} (one poster got new code, then old again)")
+    yield _row("  settled", _settled(transition))
+    yield _row(
+        "  errors",
+        f"{transition.fail} failed, {transition.unknown} unknown until settled;"
+        f" {transition.cold_starts} cold starts",
+    )
+    yield _row("  latency ms", "".join(f"{name:>10}" for name in ("p50", "p90", "p99", "max")))
+    for phase, quantiles in transition.latency_ms.items():
+        yield _row(f"    {phase}", _quantiles(quantiles))
+
+
+def _moment(transition: Transition, seq: int, at_ns: int) -> str:
+    text = f"call {seq} at {_seconds(at_ns)}"
+    if transition.switch_ns is None:
+        return text
+    return f"{text}, {(at_ns - transition.switch_ns) / 1e9:+.3f} s from the switch"
+
+
+def _stale(transition: Transition) -> str:
+    if transition.answered == 0:
+        return "0"
+    low, high = transition.stale_ci
+    return (
+        f"{transition.stale} of {transition.answered} from first new to last old"
+        f" ({low:.0%} to {high:.0%})"
+    )
+
+
+def _settled(transition: Transition) -> str:
+    since = "the switch" if transition.switch_ns is not None else "first new"
+    lower, upper = transition.settled.lower_s, transition.settled.upper_s
+    if upper is None and lower == 0:
+        return f"too few calls followed {since} to say by when"
+    if upper is None:
+        return f"not before {lower:.1f} s after {since}; too few calls followed to say by when"
+    return f"{lower:.1f} to {upper:.1f} s after {since} ({CONFIDENCE:.0%}): under 1 % stale"
+
+
+def _quantiles(quantiles: Quantiles) -> str:
+    return "".join(f"{_number(value):>10}" for value in quantiles.values())
+
+
+def _check_lines(checks: Checks) -> Iterator[str]:
+    if checks.rows_read is None:
+        yield "checks (no rows.jsonl: what needs the store was not checked)"
+    else:
+        yield f"checks ({checks.rows_read} rows read from the store)"
+    named = {
+        "lost writes": checks.lost_writes,
+        "duplicate rows": checks.duplicate_rows,
+        "phantom rows": checks.phantom_rows,
+        "answered no, but written": checks.failed_but_written,
+        "answer and row differ": checks.marker_mismatches,
+    }
+    if checks.rows_read is not None:
+        for name, finding in named.items():
+            yield from _finding_lines(name, finding)
+        yield _check("unknown, written", checks.unknown_written.count)
+        yield _check("unknown, not written", checks.unknown_not_written.count)
+    yield from _finding_lines("chimeras", checks.chimeras)
+    yield from _finding_lines("two codes, one version", checks.mixed_versions)
+    yield from _finding_lines("server time outside call", checks.outside_call)
+    yield from _finding_lines("missing in sequence", checks.sequence_gaps)
+    yield from _finding_lines("repeated in sequence", checks.repeated_seqs)
+    yield _check("malformed lines", checks.malformed_lines)
+    if checks.torn_bytes:
+        yield _check("torn bytes at the end", checks.torn_bytes)
+
+
+def _finding_lines(name: str, finding: Finding) -> Iterator[str]:
+    yield _check(name, finding.count)
+    for witness in finding.witnesses:
+        yield f"      {plain(witness)}"
+
+
+def _check(name: str, count: int) -> str:
+    return f"  {name:<26}{count}"
+
+
+def _row(label: str, text: str) -> str:
+    width = WIDTH - LABEL - 1
+    lines = [text] if len(text) <= width else textwrap.wrap(text, width)
+    return "\n".join(
+        f"{label if place == 0 else '':<{LABEL}} {line}".rstrip()
+        for place, line in enumerate(lines)
+    )
+
+
+def _seconds(at_ns: int) -> str:
+    return f"{at_ns / 1e9:.3f} s"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

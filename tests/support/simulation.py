@@ -1,0 +1,129 @@
+"""Histories drawn from a known S(t): what the analysis must find is known before it looks.
+
+A fleet of front ends learns of the switch at different moments (their lags). A call lands on a
+front end at random and is answered by new code if that front end has learned of it, so S(t) is the
+share of front ends whose lag is longer than t: the truth of one history, drawn with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from poster.history import COLUMNS, History
+from poster.record import Run, Step
+
+Lags = Callable[[np.random.Generator, int], NDArray[np.float64]]
+ORIGIN_UNIX_NS = 1_700_000_000_000_000_000
+BEFORE_S = 3.0
+LATENCY_S = 0.02  # the front end decides when half of it has passed
+
+
+def instant(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
+    """All front ends learn of the switch within the same moment, 2 s after it."""
+    return np.full(front_ends, 2.0)
+
+
+def published(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
+    """A fast majority and a slow minority, like the lags fitted to the published runs."""
+    fast = draw.exponential(0.05, front_ends)
+    return np.where(draw.random(front_ends) < 0.7, fast, draw.exponential(2.3, front_ends))
+
+
+def uniform(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
+    """Lags spread evenly over 5 s."""
+    return draw.uniform(0, 5, front_ends)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """What a set of histories has in common."""
+
+    name: str
+    lags: Lags
+    rate: float  # calls per second, at Poisson moments
+    front_ends: int = 40
+    skew_ms: float = 0.0  # the server's clock minus ours
+    lost: float = 0.0  # share of calls that fail or time out
+    knows_switch: bool = True  # an alias-updated step is in the history
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Truth:
+    """What was drawn: when each front end learned of the switch, seconds after it, as sent."""
+
+    lags_s: NDArray[np.float64]
+    switch_ns: int
+
+    def stale_share(self, sent_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return S at times of sending, seconds after the switch."""
+        learned = np.searchsorted(np.sort(self.lags_s), sent_s, side="right")
+        share: NDArray[np.float64] = 1 - learned / self.lags_s.size
+        return share
+
+    def settled_s(self, share: float) -> float:
+        """Return when S fell below the share."""
+        left = np.sort(self.lags_s)[::-1]
+        most_late = int(np.ceil(share * left.size)) - 1  # as many may lag on
+        return max(0.0, float(left[most_late]))
+
+
+def draw_history(setting: Setting, seed: int) -> tuple[History, Truth]:
+    """Return one history and its truth."""
+    draw = np.random.default_rng([seed, *setting.name.encode()])
+    lags_s = setting.lags(draw, setting.front_ends)
+    duration_s = BEFORE_S + float(lags_s.max()) + 8 + 700 / setting.rate
+    count = int(draw.poisson(duration_s * setting.rate))
+    sent_ns = (np.sort(draw.random(count)) * duration_s * 1e9).astype(np.int64)
+    switch_ns = round(BEFORE_S * 1e9)
+    # A call reaches its front end half a latency after sending, so S by sending leads by that.
+    truth = Truth(lags_s - LATENCY_S / 2, switch_ns)
+    reached_s = (sent_ns - switch_ns) / 1e9
+    is_old = reached_s < truth.lags_s[draw.integers(0, setting.front_ends, count)]
+    is_old |= reached_s < -LATENCY_S / 2
+    return _history(setting, draw, sent_ns, is_old, switch_ns), truth
+
+
+def _history(
+    setting: Setting,
+    draw: np.random.Generator,
+    sent_ns: NDArray[np.int64],
+    is_old: NDArray[np.bool_],
+    switch_ns: int,
+) -> History:
+    count = sent_ns.size
+    lost = draw.random(count) < setting.lost
+    served_unix_ns = ORIGIN_UNIX_NS + sent_ns + int(LATENCY_S / 2 * 1e9)
+    version = np.where(is_old, "1", "2")
+    drawn = pl.DataFrame(
+        {
+            "seq": np.arange(1, count + 1),
+            "poster": np.arange(count) % 8 + 1,
+            "todo_id": [f"t{n}" for n in range(count)],
+            "planned_ns": sent_ns,
+            "sent_ns": sent_ns,
+            "received_ns": sent_ns + round(LATENCY_S * 1e9),
+            "outcome": np.where(lost, np.where(np.arange(count) % 2, "fail", "unknown"), "ok"),
+            "function_version": version,
+            "server_ms": (served_unix_ns / 1e6 + setting.skew_ms).astype(np.int64),
+        }
+    )
+    empty = {name: dtype for name, dtype in COLUMNS.items() if name not in drawn.columns}
+    observations = drawn.with_columns(
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in empty.items()
+    ).select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+    run = Run(
+        run_id=setting.name,
+        origin_unix_ns=ORIGIN_UNIX_NS,
+        target="url",
+        endpoint="",
+        loop="open",
+        posters=8,
+        rate_per_s=setting.rate,
+    )
+    moved = Step("alias-updated", switch_ns, {"from": "1", "to": "2"})
+    return History(run, observations, [moved] if setting.knows_switch else [])
