@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from poster.child import Child
+from poster.errors import PosterError
 from poster.local.environment import REGION, LocalAws, settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _PORT_ATTEMPTS = 5
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-class EmulatorError(Exception):
+class EmulatorError(PosterError):
     """The local AWS did not start, or has ended; the message says why, with the tail of its log."""
 
 

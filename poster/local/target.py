@@ -1,22 +1,39 @@
-"""The local AWS as a target of the experiment."""
+"""The local AWS as a target of the experiment: the emulator, and the fleet in front of it."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
 from poster.local.emulator import Emulator
+from poster.local.fleet import Fleet, FleetSettings
 from poster.record import Target as TargetName
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Propagation:
+    """How a change of the alias reaches the callers of a local run; simulated, and says so."""
+
+    lag: str = "published"
+    seed: int = 0
+    faults: tuple[str, ...] = ()
+
+    def as_setting(self) -> dict[str, Any]:
+        """Return what the history's first row says of it."""
+        return {"simulated": True, **dataclasses.asdict(self)}
+
+
 class LocalTarget:
-    """An emulator that lives as long as the ``with`` block."""
+    """An emulator and its fleet, which live as long as the ``with`` block."""
 
     name: TargetName = "local"
     through_proxies = False
 
-    def __init__(self) -> None:
+    def __init__(self, propagation: Propagation) -> None:
+        self.propagation = propagation
         self._emulator = Emulator()
+        self._fleet: Fleet | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -28,12 +45,24 @@ class LocalTarget:
         return self._emulator.aws.client(service)
 
     def reachable(self, api_endpoint: str) -> str:
-        """Return where the emulator answers for the URL that AWS would."""
-        return self._emulator.aws.local_url(api_endpoint)
+        """Return where the fleet answers for the URL that AWS would.
+
+        The fleet is started when it is first asked for, because it serves an API that must have
+        been deployed by then.
+        """
+        if self._fleet is None:
+            settings = FleetSettings.of_endpoint(
+                api_endpoint, **dataclasses.asdict(self.propagation)
+            )
+            self._fleet = Fleet(self._emulator.endpoint, settings)
+            self._fleet.start()
+        return self._fleet.local_url(api_endpoint)
 
     def __enter__(self) -> LocalTarget:
         self._emulator.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._fleet is not None:
+            self._fleet.stop()
         self._emulator.stop()

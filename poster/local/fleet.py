@@ -1,0 +1,175 @@
+"""The fleet as its user sees it: a process in the place of API Gateway and Lambda's front ends.
+
+An emulator moves an alias in an instant. The fleet is an HTTP front before it: N front ends, each
+with its own view of the alias, each adopting a change after a lag of its own; a call lands on one
+of them and goes to the version that this one believes in. What callers then see is *simulated
+propagation*, and everything the fleet says of itself calls it that.
+
+It runs as a process of its own (``poster.local.front``), so that its work does not blur the
+posters' clock, and ends with us (``poster.child``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import requests
+
+from poster.child import Child
+from poster.errors import PosterError
+from poster.local.environment import isolated_environment
+from poster.local.front_ends import Change, Routing
+
+CHANGES_PATH = "/_fleet/changes"
+_ADMIN_TIMEOUT_S = 10.0
+
+
+class FleetError(PosterError):
+    """The fleet did not start, or has ended; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FleetSettings:
+    """What the fleet serves and how it behaves.
+
+    ``lag`` and ``faults`` are written as ``poster.local.lag`` and ``poster.local.faults`` say.
+    ``qualifier`` is called instead of the API's own alias; ``$LATEST`` has no alias to propagate.
+    A connection stays at one front end if ``is_sticky``, else each call lands anywhere.
+    """
+
+    api_id: str
+    stage: str
+    front_ends: int = 40
+    lag: str = "published"
+    seed: int = 0
+    is_sticky: bool = False
+    qualifier: str | None = None
+    faults: tuple[str, ...] = ()
+    timeout_s: float = 29.0  # API Gateway's own
+    poll_s: float = 0.02
+
+    @classmethod
+    def of_endpoint(cls, api_endpoint: str, **settings: Any) -> FleetSettings:
+        """Return settings for the https://ID.execute-api.../STAGE/... URL of a stack's output."""
+        url = urlsplit(api_endpoint)
+        api_id = (url.hostname or "").partition(".")[0]
+        stage = url.path.lstrip("/").partition("/")[0]
+        return cls(api_id, stage, **settings)
+
+    def __str__(self) -> str:
+        """Say what callers of this fleet look at."""
+        faults = f", faults {' '.join(self.faults)}" if self.faults else ""
+        return (
+            f"simulated propagation: {self.lag},"
+            f" {self.front_ends} front ends, seed {self.seed}{faults}"
+        )
+
+
+class Fleet:
+    """A running fleet, as a context manager. Start it when the API has been deployed."""
+
+    def __init__(self, control_plane: str, settings: FleetSettings) -> None:
+        """``control_plane`` is the emulator's endpoint, http://127.0.0.1:PORT."""
+        self.settings = settings
+        self._control_plane = control_plane
+        self._child: Child | None = None
+        self._log: IO[bytes] | None = None
+        self._port = 0
+
+    def start(self) -> None:
+        """Start it and return when it serves. Raises FleetError."""
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as we do
+        self._child = Child.start(
+            [sys.executable, "-m", "poster.local.front", self._control_plane, self._arguments()],
+            env=isolated_environment(os.environ, self._control_plane),
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        try:
+            said = json.loads(line)
+        except ValueError:
+            said = {"error": f"it ended at its start{self._log_tail()}"}
+        if "error" in said:
+            self.stop()
+            raise FleetError(f"the fleet did not start: {said['error']}")
+        self._port = int(said["port"])
+
+    @property
+    def endpoint(self) -> str:
+        """``http://127.0.0.1:PORT``; the stage's name comes next, as at API Gateway."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def local_url(self, api_endpoint: str) -> str:
+        """Return where the fleet answers for the https://ID.execute-api... URL of the API."""
+        return f"{self.endpoint}{urlsplit(api_endpoint).path}"
+
+    def changes(self) -> list[Change]:
+        """Return every change of an alias that the fleet has seen, and when each front end adopted.
+
+        Times are nanoseconds since the epoch. Raises FleetError when the fleet does not answer.
+        """
+        self.check()
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.get(f"{self.endpoint}{CHANGES_PATH}", timeout=_ADMIN_TIMEOUT_S)
+            changes = answer.json()["changes"]
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise FleetError(f"the fleet does not answer: {error}") from error
+        return [change_from_json(change) for change in changes]
+
+    def check(self) -> None:
+        """Raise FleetError if it has ended by itself."""
+        code = self._child.poll() if self._child else None
+        if code is not None:
+            raise FleetError(f"the fleet ended with exit code {code}{self._log_tail()}")
+
+    def stop(self) -> None:
+        """End it; harmless when it is not running."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.stop()
+        if self._log is not None:
+            self._log.close()
+
+    def __enter__(self) -> Fleet:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _arguments(self) -> str:
+        return json.dumps(dataclasses.asdict(self.settings))
+
+    def _log_tail(self) -> str:
+        if self._log is None or self._log.closed:
+            return ""
+        size = os.fstat(self._log.fileno()).st_size
+        # pread: the child writes at the offset that the descriptor shares with us.
+        tail = os.pread(self._log.fileno(), 2000, max(0, size - 2000)).decode(errors="replace")
+        return f": {tail.strip()}" if tail.strip() else ""
+
+
+def change_from_json(change: dict[str, Any]) -> Change:
+    """Return the change that ``dataclasses.asdict`` and JSON made an object of."""
+
+    def routing(said: dict[str, Any]) -> Routing:
+        return Routing(said["version"], tuple((name, share) for name, share in said["weights"]))
+
+    return Change(
+        at_ns=change["at_ns"],
+        before=routing(change["before"]),
+        after=routing(change["after"]),
+        lags_s=tuple(change["lags_s"]),
+        adopted_ns=tuple(change["adopted_ns"]),
+    )
