@@ -1,0 +1,177 @@
+"""One Lambda function and its alias, changed through the Lambda API, one guarded call at a time.
+
+Lambda refuses a change while an earlier one is in progress, so each change is made to a *settled*
+function, whose last update is done. Each names the *revision* that it was decided on: when someone
+else has changed the function or the alias since, AWS refuses, and that is a ConflictError. Nothing
+is retried and nobody's change is overwritten.
+
+What is known here is the control plane's view. Which version callers get, only their answers tell.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+
+from poster.deploy import ConflictError, DeployError, Release
+from poster.deploy.package import Package
+from poster.target import sentence
+
+CONFIG_MARKER = "CONFIG_MARKER"
+
+# botocore's waiters look once a second for an update (300 times) but every 5 s for a version
+# (312 times); the finer grain with the same patience makes the steps' times worth having.
+_VERSION_WAITER = {"Delay": 1, "MaxAttempts": 1560}
+_CONFLICTS = {"ResourceConflictException", "PreconditionFailedException"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Alias:
+    """Where the control plane says the alias points."""
+
+    version: str
+    weights: Mapping[str, float]  # shares of further versions; the rest is for ``version``
+    revision: str
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of the calls that each version is to get."""
+        return {self.version: 1.0 - sum(self.weights.values()), **self.weights}
+
+    def __str__(self) -> str:
+        shares = [f"{share:.6g} of the calls on version {v}" for v, share in self.weights.items()]
+        return ", with ".join([f"version {self.version}", *shares])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """A function whose last update is done."""
+
+    revision: str
+    code_sha256: str
+    variables: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Function:
+    """The function of a stack; every method raises DeployError, ConflictError among them."""
+
+    client: Any  # of boto3's "lambda"
+    name: str
+    alias_name: str
+
+    def settled(self) -> Settled:
+        """Wait until the last update is done, and return what the function is then."""
+        with self._call():
+            self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
+            configuration = self.client.get_function_configuration(FunctionName=self.name)
+        environment = configuration.get("Environment", {})
+        if "Error" in environment:
+            # AWS leaves the variables out; writing back what is left would delete them all.
+            reason = environment["Error"].get("Message", "no reason given")
+            raise DeployError(f"the variables of function {self.name} cannot be read: {reason}")
+        return Settled(
+            revision=configuration["RevisionId"],
+            code_sha256=configuration["CodeSha256"],
+            variables=environment.get("Variables", {}),
+        )
+
+    def configure(self, seen: Settled, release: Release) -> None:
+        """Begin to set the config marker; every other variable stays."""
+        variables = {**seen.variables, CONFIG_MARKER: release.config_marker}
+        with self._call():
+            self.client.update_function_configuration(
+                FunctionName=self.name,
+                Environment={"Variables": variables},
+                RevisionId=seen.revision,
+            )
+
+    def upload(self, seen: Settled, package: Package) -> None:
+        """Begin to set the code."""
+        with self._call():
+            self.client.update_function_code(
+                FunctionName=self.name, ZipFile=package.code, RevisionId=seen.revision
+            )
+
+    def require(self, seen: Settled, release: Release, package: Package) -> None:
+        """Raise ConflictError unless the function is what ``configure`` and ``upload`` made it."""
+        ours = (package.sha256, release.config_marker)
+        if (seen.code_sha256, seen.variables.get(CONFIG_MARKER)) != ours:
+            raise ConflictError(
+                f"function {self.name} is not the release {release.marker} that was uploaded to"
+                " it: someone else deploys to it; wait until that is done and run this again"
+            )
+
+    def publish(self, seen: Settled) -> str:
+        """Publish what was seen and return the version's number, once it can be invoked."""
+        with self._call():
+            version = self.client.publish_version(
+                FunctionName=self.name, CodeSha256=seen.code_sha256, RevisionId=seen.revision
+            )["Version"]
+            self.client.get_waiter("published_version_active").wait(
+                FunctionName=self.name, Qualifier=version, WaiterConfig=_VERSION_WAITER
+            )
+        return str(version)
+
+    def alias(self) -> Alias:
+        """Return where the alias points."""
+        with self._call():
+            return _alias_in(self.client.get_alias(FunctionName=self.name, Name=self.alias_name))
+
+    def move_alias(self, seen: Alias, version: str, weights: Mapping[str, float]) -> Alias:
+        """Point the alias, last seen as ``seen``, at a version; no weights means at it alone."""
+        with self._call():
+            return _alias_in(
+                self.client.update_alias(
+                    FunctionName=self.name,
+                    Name=self.alias_name,
+                    FunctionVersion=version,
+                    # Left out, the weights of before would stay.
+                    RoutingConfig={"AdditionalVersionWeights": dict(weights)},
+                    RevisionId=seen.revision,
+                )
+            )
+
+    def delete_version(self, version: str) -> None:
+        """Delete a published version, whoever is still routed to it."""
+        with self._call():
+            self.client.delete_function(FunctionName=self.name, Qualifier=version)
+
+    def where_alias_stands(self) -> str:
+        """Return that as a clause for an error's sentence; never raises for AWS's sake."""
+        try:
+            return f"alias {self.alias_name} is at {self.alias()}"
+        except DeployError as error:
+            return f"where alias {self.alias_name} is could not be read ({error})"
+
+    @contextmanager
+    def _call(self) -> Iterator[None]:
+        try:
+            yield
+        except WaiterError as error:
+            raise DeployError(f"function {self.name} did not settle: {_waited(error)}") from error
+        except ClientError as error:
+            if error.response["Error"].get("Code") in _CONFLICTS:
+                raise ConflictError(
+                    f"someone else changes function {self.name} at the same time:"
+                    f" {sentence(error)} - wait until that is done and run this again"
+                ) from error
+            raise DeployError(sentence(error)) from error
+        except BotoCoreError as error:
+            raise DeployError(sentence(error)) from error
+
+
+def _alias_in(answer: Mapping[str, Any]) -> Alias:
+    weights = answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+    return Alias(answer["FunctionVersion"], weights, answer["RevisionId"])
+
+
+def _waited(error: WaiterError) -> str:
+    """Return why AWS gave up, where it says so, else how the wait ended."""
+    last = error.last_response or {}
+    configuration = last.get("Configuration", last)
+    reason = configuration.get("LastUpdateStatusReason") or configuration.get("StateReason")
+    return f"{reason} ({error})" if reason else f"{error}"

@@ -1,0 +1,143 @@
+"""Each way of deploying, on the local AWS: real builds, the real function, and what callers get.
+
+One stack is made by ``sam``; the ways then deploy one release each to it, one after another, as
+they would to any stack that is there. ``latest`` needs a stack without alias, and makes its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poster.deploy import DeployError, Release
+from poster.deploy.ways import deployer_for, deployer_on_stack, parse_way
+from poster.local.emulator import Emulator
+from poster.local.environment import LocalAws
+from poster.record import Step
+from poster.record import Target as TargetName
+from tests.support.deployed import Deployed, moves, names
+
+pytestmark = [
+    pytest.mark.local_aws,
+    pytest.mark.skipif(shutil.which("sam") is None, reason="sam is not on the PATH"),
+]
+
+
+class EmulatorTarget:
+    """The emulator alone: its alias moves in an instant, so each step can be held against it."""
+
+    name: TargetName = "local"
+    through_proxies = False
+
+    def __init__(self, aws: LocalAws) -> None:
+        self.client = aws.client
+        self.reachable = aws.local_url
+        self.environment = aws.environment(os.environ)
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[EmulatorTarget]:
+    with Emulator() as emulator:
+        yield EmulatorTarget(emulator.aws)
+
+
+@pytest.fixture(scope="module")
+def run(target: EmulatorTarget, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    run = Deployed(target, tmp_path_factory.mktemp("run"), number=1)
+    assert names(run.deploy("sam", "aaa"))[-1] == "deploy-finished"
+    assert run.answered_by() == ("aaa", "aaa-config", "1")
+    return run
+
+
+def test_lambda_api_publishes_and_moves_the_alias(run: Deployed) -> None:
+    before = run.alias()["FunctionVersion"]
+    steps = run.deploy("lambda-api", "api")
+    after = run.alias()["FunctionVersion"]
+    assert moves(steps) == [(before, after, 1.0)]
+    assert run.answered_by() == ("api", "api-config", after)
+    assert before in run.versions(), "the old version stays"
+    assert run.variables()["TABLE_NAME"] == run.stack.outputs().table
+
+
+def test_weights_are_on_the_alias_while_it_is_shifted_and_gone_afterwards(run: Deployed) -> None:
+    old = run.alias()["FunctionVersion"]
+    deployer = deployer_on_stack(parse_way("linear:40,0.2"), run.needs)
+    steps, weights = [], []
+    for step in deployer.deploy(Release("linear", "linear-config")):
+        steps.append(step)
+        if step.name == "alias-updated" and step.detail["weight"] < 1:
+            assert run.alias()["FunctionVersion"] == old
+            weights.append(run.alias()["RoutingConfig"]["AdditionalVersionWeights"])
+    new = run.alias()["FunctionVersion"]
+    assert weights == [{new: 0.4}, {new: 0.8}]
+    assert moves(steps) == [(old, new, 0.4), (old, new, 0.8), (old, new, 1.0)]
+    assert "RoutingConfig" not in run.alias()
+    assert run.answered_by() == ("linear", "linear-config", new)
+
+
+def test_a_spent_budget_leaves_callers_with_the_old_version(run: Deployed) -> None:
+    before = run.answered_by()
+    deployer = deployer_on_stack(parse_way("canary:10,60"), run.needs)
+    steps = deployer.deploy(Release("bad", "bad-config"))
+    taken = list(itertools.takewhile(lambda step: step.name != "alias-updated", steps))
+    assert taken[-1].name == "version-published"
+    run.failed_calls += 1
+    rolled_back = next(steps)
+    assert rolled_back.name == "alias-updated"
+    assert rolled_back.detail["reason"] == "error budget spent"
+    assert next(steps).name == "deploy-failed"
+    with pytest.raises(DeployError, match="error budget spent: 1 calls failed"):
+        next(steps)
+    assert "RoutingConfig" not in run.alias()
+    assert run.answered_by() == before
+
+
+def test_a_deploy_that_is_refused_half_way_leaves_callers_where_they_were(run: Deployed) -> None:
+    before = run.answered_by()
+    api = run.needs.client("lambda")
+    # Signed like any other request, and not understood: AWS refuses what botocore would not send.
+    api.meta.events.register("before-call.lambda.PublishVersion", spoil_the_request)
+    needs = dataclasses.replace(run.needs, client=lambda service: api)
+    steps: list[Step] = []
+    with pytest.raises(DeployError, match="; alias Sample is at version"):
+        steps.extend(deployer_on_stack(parse_way("lambda-api"), needs).deploy(Release("x", "x")))
+    assert run.answered_by() == before
+
+
+def spoil_the_request(params: dict[str, Any], **_: Any) -> None:
+    params["url_path"] = params["url_path"].replace("/functions/", "/functions/no-such-")
+    params["url"] = params["url"].replace("/functions/", "/functions/no-such-")
+
+
+def test_delete_old_leaves_no_way_back(run: Deployed) -> None:
+    old = run.alias()["FunctionVersion"]
+    steps = run.deploy("delete-old", "deleted")
+    assert names(steps)[-3:] == ["alias-updated", "version-deleted", "deploy-finished"]
+    assert old not in run.versions()
+    assert run.answered_by()[0] == "deleted"
+
+
+def test_latest_answers_without_a_version_and_shows_each_half(
+    target: EmulatorTarget, tmp_path: Path
+) -> None:
+    run = Deployed(target, tmp_path, number=2)
+    deployer = deployer_for(parse_way("latest"), run.needs)
+    list(deployer.deploy(Release("aaa", "aaa-config")))
+    assert run.answered_by() == ("aaa", "aaa-config", "$LATEST")
+    in_between = []
+    steps = []
+    for step in deployer.deploy(Release("xxx", "xxx-config")):
+        steps.append(step)
+        if step.detail.get("of") == "configuration":
+            in_between.append(run.answered_by())
+    assert in_between == [("aaa", "xxx-config", "$LATEST")], "a chimera"
+    assert run.answered_by() == ("xxx", "xxx-config", "$LATEST")
+    assert moves(steps) == []
+    assert run.versions() == []
