@@ -1,7 +1,8 @@
 """The history file while a run goes on, and the directory it lies in.
 
-Every row is one ``write`` of one whole line on a file opened for appending, without a buffer of
-ours: a reader sees whole lines, and after ``kill -9`` all rows but those in flight are there.
+Rows are whole lines, written in one piece to a file opened for appending: a reader sees whole lines
+while the run goes on. Nothing is buffered but the rows of one turn of an engine, which are written
+at its end, so ``kill -9`` loses the calls in flight and those of the last milliseconds.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Journal:
         """Create the file, which must not exist, and write the run's row."""
         self.path = path
         self._lock = threading.Lock()
+        self._held: list[str] = []
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         except FileExistsError:
@@ -41,13 +43,30 @@ class Journal:
 
     def write(self, row: Row) -> None:
         """Append the row. Raises JournalError when the disk refuses."""
-        line = encode(row).encode() + b"\n"
+        self._append(encode(row) + "\n")
+
+    def hold(self, row: Row) -> None:
+        """Keep the row until ``flush``, which must follow within 100 ms: one write for many.
+
+        Only for the thread that flushes.
+        """
+        self._held.append(encode(row))
+
+    def flush(self) -> None:
+        """Append the rows that are held. Raises JournalError when the disk refuses."""
+        if self._held:
+            lines = "\n".join(self._held) + "\n"
+            self._held.clear()
+            self._append(lines)
+
+    def _append(self, lines: str) -> None:
+        octets = lines.encode()
         with self._lock:
             try:
-                written = os.write(self._fd, line)
+                written = os.write(self._fd, octets)
                 # A nearly full disk takes part of a line first and refuses the rest.
-                while written < len(line):
-                    written += os.write(self._fd, line[written:])
+                while written < len(octets):
+                    written += os.write(self._fd, octets[written:])
             except OSError as error:
                 raise JournalError(f"cannot write {self.path}: {error.strerror}") from error
 
