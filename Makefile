@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment test lint types template unit integration checkov lock clean
+.PHONY: help setup experiment strategies test lint types template unit integration checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -37,6 +37,17 @@ checkov: setup ## the security scan of the template, in an environment of its ow
 experiment: setup ## post, deploy three releases under the traffic, report (local AWS, no account)
 	poster experiment --target local
 
+# The first run is the control: the same way, and front ends that learn of the switch at once.
+WAYS := sam lambda-api canary:10,5 linear:25,2 latest delete-old
+
+strategies: setup ## every way of deploying, one after another on the local AWS, in one table
+	@set -e; runs=(); \
+	run() { poster experiment --posters 6 --pause 0.05 --deploys 1 "$$@" >/dev/null || [ $$? = 1 ]; \
+	  runs+=("runs/$$(readlink runs/latest)"); }; \
+	run --lag instant --name instant; \
+	for way in $(WAYS); do run --strategy "$$way"; done; \
+	poster compare --plot runs/strategies.svg "$${runs[@]}"
+
 test: lint types template unit integration ## everything CI checks
 
 lint: setup
@@ -62,3 +73,9 @@ lock: $(VENV)/.done ## resolve the pins anew
 
 clean: ## remove what setup and the builds made; keeps runs/
 	rm -rf $(VENV) $(SAM_VENV) .venv-checkov .aws-sam .pytest_cache .mypy_cache .ruff_cache
+
+notebook: setup ## run the notebook on RUN (default: its sample) and keep its outputs
+	cd notebooks && jupyter execute --inplace deploy_mixing.ipynb
+
+figures: setup ## draw the documentation's pictures anew
+	python docs/figures.py docs/images

@@ -46,12 +46,7 @@ class Stack:
 
     def outputs(self) -> Outputs:
         """Return the outputs. Raises StackError when the stack or an output is missing."""
-        description = self._describe()
-        if description is None:
-            raise StackError(
-                f"there is no stack {self.name} here: deploy it first, or check region and account"
-            )
-        values = {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
+        values = self.output_values()
         try:
             return Outputs(
                 endpoint=self._reachable(values["ApiEndpoint"]),
@@ -63,6 +58,15 @@ class Stack:
             raise StackError(
                 f"stack {self.name} has no output {missing}; is it this application's stack?"
             ) from None
+
+    def output_values(self) -> dict[str, str]:
+        """Return every output by its name, as the template gives it. Raises StackError."""
+        description = self._describe()
+        if description is None:
+            raise StackError(
+                f"there is no stack {self.name} here: deploy it first, or check region and account"
+            )
+        return {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
 
     def alias_version(self) -> str | None:
         """Return the version that the control plane says the alias points at; None: no stack."""

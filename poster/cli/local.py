@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import shlex
 import signal
+import threading
+import time
 
+import botocore.exceptions
 import click
 
 from poster.cli import exit_codes
+from poster.cli.types import lag_option, seed_option
 from poster.local import environment
 from poster.local.emulator import Emulator, EmulatorError
+from poster.local.fleet import FleetError
+from poster.local.fleets import Fleets
+from poster.local.target import Propagation
 
 _IN_ANOTHER_SHELL = """\
 # The local AWS answers on {endpoint}; it ends with Ctrl-C here.
@@ -18,14 +25,20 @@ unset AWS_PROFILE $(env | sed -n 's/^\\(AWS_[A-Za-z0-9_]*\\)=.*/\\1/p')
 {exports}
 # Deploy:        sam build && sam deploy
 # Its outputs:   sam list stack-outputs --stack-name todo-sample-1
-# Call it; ID is what ApiEndpoint begins with, https://ID.execute-api...:
+# Call it: an API that is deployed here is announced here, with the URL at which it answers.
+"""
+_CALL = """\
+# Callers of this URL get {propagation}:
 #   curl -d '{{"todoId": "t01-0001", "title": "tea"}}' {url}
 """
+LOOK_EVERY_S = 1.0
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen there; default: a free port.")
-def local(port: int | None) -> None:
+@lag_option
+@seed_option
+def local(port: int | None, lag: str, seed: int) -> None:
     """Run the local AWS until Ctrl-C, and print how to use it from another shell.
 
     It forgets everything when it ends. It listens on 127.0.0.1 only, and neither reads nor needs
@@ -35,8 +48,9 @@ def local(port: int | None) -> None:
     emulator = Emulator(port)
     try:
         click.echo("starting the local AWS", err=True)
-        with emulator:
+        with emulator, Fleets(emulator.aws, Propagation(lag, seed)) as fleets:
             click.echo(_instructions(emulator), nl=False)
+            threading.Thread(target=_announce, args=(fleets, lag), daemon=True).start()
             for grown in emulator.follow_log():
                 click.echo(grown, nl=False, err=True)
     except EmulatorError as error:
@@ -59,5 +73,17 @@ def _instructions(emulator: Emulator) -> str:
     return _IN_ANOTHER_SHELL.format(
         endpoint=endpoint,
         exports="\n".join(exports),
-        url=emulator.aws.invoke_url("ID", "Prod", "/todo"),
     )
+
+
+def _announce(fleets: Fleets, lag: str) -> None:
+    propagation = f"simulated propagation: {lag}"
+    while True:
+        try:
+            for url in fleets.look():
+                click.echo(_CALL.format(propagation=propagation, url=url), nl=False)
+        except FleetError as error:
+            click.echo(f"Warning: {error}", err=True)
+        except botocore.exceptions.BotoCoreError:
+            return  # the local AWS is ending, which the main thread tells
+        time.sleep(LOOK_EVERY_S)

@@ -28,6 +28,8 @@ from poster.local.environment import isolated_environment
 from poster.local.front_ends import Change, Routing
 
 CHANGES_PATH = "/_fleet/changes"
+SHUT_PATH = "/_fleet/shut"
+OPEN_PATH = "/_fleet/open"
 _ADMIN_TIMEOUT_S = 10.0
 
 
@@ -117,15 +119,19 @@ class Fleet:
 
         Times are nanoseconds since the epoch. Raises FleetError when the fleet does not answer.
         """
-        self.check()
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                answer = session.get(f"{self.endpoint}{CHANGES_PATH}", timeout=_ADMIN_TIMEOUT_S)
-            changes = answer.json()["changes"]
-        except (requests.RequestException, ValueError, KeyError) as error:
+            changes = self._ask("GET", CHANGES_PATH).json()["changes"]
+        except (ValueError, KeyError) as error:
             raise FleetError(f"the fleet does not answer: {error}") from error
         return [change_from_json(change) for change in changes]
+
+    def shut(self) -> None:
+        """Return when no call of $LATEST is under way; until ``open`` none begins."""
+        self._ask("POST", SHUT_PATH)
+
+    def open(self) -> None:
+        """Let calls of $LATEST begin again."""
+        self._ask("POST", OPEN_PATH)
 
     def check(self) -> None:
         """Raise FleetError if it has ended by itself."""
@@ -147,6 +153,17 @@ class Fleet:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def _ask(self, method: str, path: str) -> requests.Response:
+        """Return the answer of one of the fleet's own paths. Raises FleetError."""
+        self.check()
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                url = f"{self.endpoint}{path}"
+                return session.request(method, url, timeout=_ADMIN_TIMEOUT_S)
+        except requests.RequestException as error:
+            raise FleetError(f"the fleet does not answer: {error}") from error
 
     def _arguments(self) -> str:
         return json.dumps(dataclasses.asdict(self.settings))

@@ -31,9 +31,10 @@ from typing import Any
 from aiohttp import web
 
 from poster.local.deployed_api import ApiError, learn_api
+from poster.local.door import Door
 from poster.local.environment import LocalAws
 from poster.local.faults import Fate, FaultError, parse_faults
-from poster.local.fleet import CHANGES_PATH, FleetSettings
+from poster.local.fleet import CHANGES_PATH, OPEN_PATH, SHUT_PATH, FleetSettings
 from poster.local.front_ends import FrontEnds
 from poster.local.lag import LagError, parse_lag
 from poster.local.lambda_api import LambdaApi, LambdaApiError
@@ -48,6 +49,7 @@ from poster.local.rest_api import RestApi, Target
 
 LATEST = "$LATEST"
 _MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's payload limit
+_PATIENCE_S = 5.0  # for calls of $LATEST to end before an update
 
 log = logging.getLogger("poster.local.front")
 
@@ -84,6 +86,7 @@ class Front:
             weakref.WeakKeyDictionary()
         )
         self._calls_under_way = 0
+        self._door = Door()
 
     async def learn(self) -> None:
         """Read every alias once; all front ends start with that. Raises LambdaApiError."""
@@ -121,6 +124,16 @@ class Front:
             for change in front_ends.changes
         ]
         return web.json_response({"simulated_propagation": self._settings.lag, "changes": changes})
+
+    async def shut(self, _: web.Request) -> web.Response:
+        """Answer when no call of $LATEST is under way; until ``open`` none begins."""
+        await self._door.shut(_PATIENCE_S)
+        return web.Response()
+
+    async def open(self, _: web.Request) -> web.Response:
+        """Let calls of $LATEST begin again."""
+        self._door.open()
+        return web.Response()
 
     async def serve(self, call: web.Request) -> web.Response:
         """Answer one call as API Gateway would."""
@@ -183,7 +196,8 @@ class Front:
     ) -> tuple[Response, str]:
         started_ns = self._clock.now_ns()
         try:
-            said = await self._lambda.invoke(function, version, event)
+            async with self._door if version == LATEST else contextlib.nullcontext():
+                said = await self._lambda.invoke(function, version, event)
         except LambdaApiError as error:
             log.warning("%s", error)
             return gateway_response("bad answer"), f"; version={version}"
@@ -253,6 +267,8 @@ async def run(aws: LocalAws, settings: FleetSettings) -> None:
 async def _serve(front: Front, settings: FleetSettings) -> None:
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app.router.add_get(CHANGES_PATH, front.changes)
+    app.router.add_post(SHUT_PATH, front.shut)
+    app.router.add_post(OPEN_PATH, front.open)
     app.router.add_route("*", "/{path:.*}", front.serve)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -41,8 +41,25 @@ class LocalTarget:
         return self._emulator.aws.environment(os.environ)
 
     def client(self, service: str) -> Any:
-        """Return a client that knows nothing of the caller's AWS."""
-        return self._emulator.aws.client(service)
+        """Return a client that knows nothing of the caller's AWS.
+
+        Updates of $LATEST wait for the calls that it serves; see ``poster.local.door``.
+        """
+        client = self._emulator.aws.client(service)
+        if service == "lambda":
+            for operation in ("UpdateFunctionCode", "UpdateFunctionConfiguration"):
+                client.meta.events.register(f"before-call.lambda.{operation}", self._shut)
+                client.meta.events.register(f"after-call.lambda.{operation}", self._open)
+                client.meta.events.register(f"after-call-error.lambda.{operation}", self._open)
+        return client
+
+    def _shut(self, **_: Any) -> None:
+        if self._fleet is not None:
+            self._fleet.shut()
+
+    def _open(self, **_: Any) -> None:
+        if self._fleet is not None:
+            self._fleet.open()
 
     def reachable(self, api_endpoint: str) -> str:
         """Return where the fleet answers for the URL that AWS would.

@@ -1,4 +1,4 @@
-"""The result as JSON; the keys are in ``docs/history.md``."""
+"""The result as JSON; ``docs/method.md`` shows the object."""
 
 from __future__ import annotations
 

@@ -1,24 +1,42 @@
-"""Pictures of a history, for the notebook, the README and the HTML report.
+"""Pictures of a history, for the notebook, the documentation and the reports.
 
 Colours tell releases apart also for the colour-blind (Okabe and Ito, "Color Universal Design",
-2008) and follow the order of the releases, so that the old one is always blue.
+2008) and follow the order of the releases, so that the old one is always blue. A picture of a
+local run says "simulated propagation" and which.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import altair as alt
 import polars as pl
 
+from poster.analysis import Result
+from poster.compare import line_of
+from poster.errors import PosterError
 from poster.history import History
+from poster.record import Run
+from poster.report.text import simulated_lag
 from poster.transition import Transition
 
+Picture = Any  # Altair's kinds of charts share no base class that its own types accept
+
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
-NO_ANSWER = "no answer"
-_NO_ANSWER_COLOUR = "#000000"
+OLD, NEW, NG = "old", "new", "failed or unknown"
+_NG_COLOUR = "#000000"
 _POINT_AREA = 70
+_SMALL_AREA = 22
+_FORMATS = {".svg", ".png", ".html"}
 
 
-def strip(history: History, transition: Transition, margin_s: float = 2.0) -> alt.TopLevelMixin:
+class PlotError(PosterError):
+    """The picture cannot be written."""
+
+
+def strip(history: History, transition: Transition, margin_s: float = 2.0) -> Picture:
     """Return poster x time around one deploy, a dot a call, coloured by who answered.
 
     Time is in seconds from the first new answer. The mixing window is shaded; a rule marks the
@@ -38,20 +56,92 @@ def strip(history: History, transition: Transition, margin_s: float = 2.0) -> al
         tooltip=["seq", "todo_id", "answered_by", "function_version", "outcome", "time_s"],
     )
     return alt.layer(*_window(transition), *_switch(transition), dots).properties(
-        width=640, height=30 * calls["poster"].n_unique() + 20
+        width=640,
+        height=30 * calls["poster"].n_unique() + 20,
+        title=alt.Title(
+            f"{transition.start} -> {transition.to}: both answered for {transition.window_s:.3f} s",
+            subtitle=_what_was_simulated(history.run),
+        ),
+    )
+
+
+def strips(judged: Sequence[tuple[History, Result]]) -> Picture:
+    """Return one strip per run, one above the other, on one scale of time.
+
+    Each shows the run's first deploy, from its start on.
+    """
+    shown = [each for each in judged if each[1].transitions]
+    last = len(shown) - 1
+    drawn = [_deploy_strip(*each, is_last=place == last) for place, each in enumerate(shown)]
+    return alt.vconcat(*drawn, spacing=4).resolve_scale(x="shared", color="shared")
+
+
+def save(chart: Picture, path: Path) -> None:
+    """Write the picture in the format that the name ends with. Raises PlotError."""
+    if path.suffix not in _FORMATS:
+        raise PlotError(f"{path} ends with none of {', '.join(sorted(_FORMATS))}")
+    try:
+        if path.suffix == ".html":
+            chart.save(path, inline=True)
+        else:
+            chart.save(path, scale_factor=2 if path.suffix == ".png" else 1)
+    except OSError as error:
+        raise PlotError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _deploy_strip(history: History, result: Result, *, is_last: bool) -> Picture:
+    transition, line = result.transitions[0], line_of(result)
+    start_ns = transition.phase.deploy_ns
+    times = _times_of(history, start_ns, transition.phase.next_deploy_ns)
+    old = pl.col("release") == transition.start
+    calls = times.with_columns(
+        answer=pl.when(pl.col("outcome") != "ok")
+        .then(pl.lit(NG))
+        .otherwise(pl.when(old).then(pl.lit(OLD)).otherwise(pl.lit(NEW)))
+    )
+    title = f"{line.way}, lag {line.propagation}: {line.verdict}"
+    return (
+        alt.Chart(calls.select("time_s", "poster", "answer", "seq"), title=alt.Title(title))
+        .mark_circle(size=_SMALL_AREA, opacity=0.9)
+        .encode(
+            x=alt.X(
+                "time_s:Q",
+                title="seconds from the start of the deploy" if is_last else None,
+                axis=alt.Axis(grid=False, tickCount=12),
+            ),
+            y=alt.Y("poster:N", title=None, axis=alt.Axis(labels=False, ticks=False)),
+            color=alt.Color(
+                "answer:N",
+                title="answer",
+                scale=alt.Scale(domain=[OLD, NEW, NG], range=[*COLOURS[:2], _NG_COLOUR]),
+            ),
+            tooltip=["seq", "poster", "answer", "time_s"],
+        )
+        .properties(width=640, height=13 * calls["poster"].n_unique())
+    )
+
+
+def _times_of(history: History, start_ns: int, end_ns: int | None) -> pl.DataFrame:
+    within = pl.col("sent_ns") >= start_ns
+    if end_ns is not None:
+        within &= pl.col("sent_ns") < end_ns
+    version = pl.col("function_version").cast(pl.String)
+    return history.observations.filter(within).with_columns(
+        time_s=(pl.coalesce("received_ns", "sent_ns") - start_ns) / 1e9,
+        # As a release is named: by its version where that is a number, else by its marker.
+        release=pl.when(version.str.contains(r"^\d+$")).then(version).otherwise("marker"),
     )
 
 
 def _calls_around(history: History, transition: Transition, margin_s: float) -> pl.DataFrame:
-    at_ns = pl.coalesce("received_ns", "sent_ns")
-    time_s = (at_ns - transition.first_new_ns) / 1e9
     end_s = (transition.last_old_ns - transition.first_new_ns) / 1e9
+    at_ns = pl.coalesce("received_ns", "sent_ns")
     return (
         history.observations.with_columns(
-            time_s=time_s,
+            time_s=(at_ns - transition.first_new_ns) / 1e9,
             answered_by=pl.when(pl.col("outcome") == "ok")
-            .then(pl.col("marker").fill_null(pl.col("function_version")))
-            .otherwise(pl.lit(NO_ANSWER)),
+            .then(pl.coalesce("marker", "function_version"))
+            .otherwise(pl.lit(NG)),
         )
         .filter(pl.col("time_s").is_between(-margin_s, max(end_s, 0.0) + margin_s))
         .select(
@@ -63,9 +153,9 @@ def _calls_around(history: History, transition: Transition, margin_s: float) -> 
 def _scale(history: History, calls: pl.DataFrame) -> alt.Scale:
     ok = history.observations.filter(pl.col("outcome") == "ok").sort("sent_ns")
     order = ok["marker"].drop_nulls().unique(maintain_order=True).to_list()
-    domain = [COLOURS[place % len(COLOURS)] for place in range(len(order))]
+    colours = [COLOURS[place % len(COLOURS)] for place in range(len(order))]
     seen = set(calls["answered_by"])
-    pairs = [*zip(order, domain, strict=True), (NO_ANSWER, _NO_ANSWER_COLOUR)]
+    pairs = [*zip(order, colours, strict=True), (NG, _NG_COLOUR)]
     shown = [pair for pair in pairs if pair[0] in seen]
     return alt.Scale(domain=[name for name, _ in shown], range=[colour for _, colour in shown])
 
@@ -85,3 +175,8 @@ def _switch(transition: Transition) -> list[alt.Chart]:
     switch_s = (transition.switch_ns - transition.first_new_ns) / 1e9
     rule = alt.Chart(pl.DataFrame({"switch_s": [switch_s]})).mark_rule(strokeDash=[4, 3])
     return [rule.encode(x="switch_s:Q")]
+
+
+def _what_was_simulated(run: Run) -> str:
+    lag = simulated_lag(run)
+    return "" if lag is None else f"simulated propagation: {lag}"

@@ -15,6 +15,7 @@ from poster.history import History
 from poster.record import Run
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
+from poster.stages import Stage
 from poster.statistics import CONFIDENCE
 from poster.transition import Quantiles, Transition
 from poster.verdict import name_of
@@ -63,7 +64,9 @@ def headline(result: Result) -> str:
 def _in_deploys(some: int, deploys: int) -> str:
     if deploys == 1:
         return ""
-    return f" in all {deploys} deploys" if some == deploys else f" in {some} of {deploys} deploys"
+    if some == deploys:
+        return " in both deploys" if deploys == 2 else f" in all {deploys} deploys"
+    return f" in {some} of {deploys} deploys"
 
 
 def _run_lines(result: Result) -> Iterator[str]:
@@ -134,6 +137,7 @@ def _deploy_lines(number: int, transition: Transition) -> Iterator[str]:
     yield _row("  ok / ng", f"{transition.calls_ok} / {transition.calls_ng}")
     if transition.switch_ns is not None:
         yield _row("  switch", f"at {_seconds(transition.switch_ns)} of the run")
+    yield from _stage_lines(transition.stages)
     yield _row(
         "  first new", _moment(transition, transition.first_new_seq, transition.first_new_ns)
     )
@@ -154,6 +158,17 @@ def _deploy_lines(number: int, transition: Transition) -> Iterator[str]:
     yield _row("  latency ms", "".join(f"{name:>10}" for name in ("p50", "p90", "p99", "max")))
     for phase, quantiles in transition.latency_ms.items():
         yield _row(f"    {phase}", _quantiles(quantiles))
+
+
+def _stage_lines(stages: list[Stage]) -> Iterator[str]:
+    for stage in stages:
+        held = " s on" if stage.to_s is None else f" to {stage.to_s:.1f} s"
+        low, high = stage.stale_ci
+        yield _row(
+            f"  stage {stage.weight:.0%}",
+            f"from {stage.from_s:.1f}{held}, {stage.stale} of {stage.answered} stale"
+            f" ({low:.0%} to {high:.0%})",
+        )
 
 
 def _moment(transition: Transition, seq: int, at_ns: int) -> str:

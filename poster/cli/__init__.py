@@ -1,0 +1,38 @@
+"""The ``poster`` command: one file per subcommand; parsing, wiring, exit codes, nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+from types import FrameType
+
+import click
+
+COMMANDS = ("compare", "experiment", "lab", "local", "post", "report", "run", "wait")
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand when it is asked for: ``poster post`` need not load the analysis."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which the help shows them."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the command, which its module holds under its own name."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"poster.cli.{name}"), name)
+        return command
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="poster")
+def main() -> None:
+    """Post to an API while it is deployed, and judge from the rows what callers saw."""
+    # A TERM ends a run as Ctrl-C does: drained, closed, nothing left running.
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

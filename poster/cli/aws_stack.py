@@ -1,0 +1,93 @@
+"""A stack in the caller's account: asked for before it is made, said or removed afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from poster.deploy import DeployError
+from poster.deploy.application import StagedApplication
+from poster.deploy.sam import SamCli
+from poster.stack import Stack, StackError
+from poster.target import AwsTarget
+
+_DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+
+
+def agree(target: AwsTarget, stack_name: str, usd: float, asked: bool) -> None:
+    """Show account, region, stack and cost in USD, and ask.
+
+    Raises click.Abort when the answer is no, AwsError when there are no working credentials,
+    StackError when the stack that is there cannot be deployed to.
+    """
+    identity = target.identity()
+    status = Stack(stack_name, target).status()
+    lines = [
+        ("Account", f"{identity.account} ({identity.arn})"),
+        ("Region", target.region),
+        ("Stack", f"{stack_name} ({'new' if status is None else status})"),
+        ("Cost", f"about USD {usd:.2f} for the calls, at list prices"),
+    ]
+    for name, said in lines:
+        click.echo(f"{name:<8} {said}", err=True)
+    _refuse_unless_deployable(stack_name, status, target.region)
+    if asked:
+        click.confirm("Deploy there and post to it?", abort=True, err=True)
+
+
+def _refuse_unless_deployable(stack_name: str, status: str | None, region: str) -> None:
+    if status is None or status in {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+    }:
+        return
+    if status.endswith("_IN_PROGRESS"):
+        raise StackError(f"stack {stack_name} is busy ({status}): wait until it is done")
+    raise StackError(
+        f"stack {stack_name} is in {status} and cannot be deployed to: remove it with"
+        f" {_removal(stack_name, region)}"
+    )
+
+
+@contextmanager
+def removed_afterwards(
+    stack: Stack, region: str, sam: SamCli, application: StagedApplication, keep: bool
+) -> Iterator[None]:
+    """Remove a stack that this run made, unless it is to be kept; a stack that was there stays.
+
+    After an error nothing is removed: the stack may be needed to see what went wrong. What is left
+    and how to remove it is said on standard error.
+    """
+    was_there = stack.status() is not None
+    try:
+        yield
+    except BaseException:
+        if not was_there:
+            _say_left(stack.name, region)
+        raise
+    if was_there:
+        return
+    if keep:
+        _say_left(stack.name, region)
+        return
+    click.echo(f"Removing stack {stack.name}, which this run made", err=True)
+    try:
+        arguments = ["delete", "--no-prompts", "--stack-name", stack.name, "--region", region]
+        for _ in sam.lines(arguments, application.path):
+            pass
+    except DeployError as error:
+        click.echo(f"Warning: {error}", err=True)
+        _say_left(stack.name, region)
+
+
+def _say_left(stack_name: str, region: str) -> None:
+    click.echo(
+        f"Left: stack {stack_name}. Remove it with: {_removal(stack_name, region)}", err=True
+    )
+
+
+def _removal(stack_name: str, region: str) -> str:
+    return f"sam delete --stack-name {stack_name} --region {region}"

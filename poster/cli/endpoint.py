@@ -1,0 +1,41 @@
+"""The two ways in which a command is told what to call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import botocore.exceptions
+import click
+
+from poster.stack import Stack, StackError
+from poster.target import AwsError, AwsTarget, sentence
+
+
+def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--endpoint``, ``--stack-name`` and ``--region`` to a command."""
+    for option in (
+        click.option("--region", metavar="NAME", help="Region of the stack."),
+        click.option(
+            "--stack-name", metavar="NAME", help="Read the endpoint from this stack's outputs."
+        ),
+        click.option("--endpoint", metavar="URL", help="Call this URL."),
+    ):
+        command = option(command)
+    return command
+
+
+def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | None) -> str:
+    """Return the URL to call. Raises click.UsageError unless exactly one way was chosen."""
+    if (endpoint is None) == (stack_name is None):
+        raise click.UsageError("name what to call: either --endpoint URL or --stack-name NAME")
+    if endpoint is not None:
+        if not endpoint.startswith(("http://", "https://")):
+            raise click.UsageError(f"--endpoint {endpoint} is no http or https URL")
+        return endpoint
+    try:
+        return Stack(str(stack_name), AwsTarget(region)).outputs().endpoint
+    except (AwsError, StackError) as error:
+        raise click.ClickException(str(error)) from error
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        raise click.ClickException(sentence(error)) from error

@@ -1,0 +1,123 @@
+"""The options that say what a call sends and where its answer names the release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from poster.attribution import Attribution, Source, SourceError, parse_source
+from poster.curl_call import Exchange
+from poster.request import TODO_REQUEST, Request
+from poster.signing import signer_for
+
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
+
+
+class _SourceType(click.ParamType[Source]):
+    name = "source"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Source:
+        try:
+            return parse_source(str(value))
+        except SourceError as error:
+            self.fail(str(error), param, ctx)
+
+
+class _HeaderType(click.ParamType[tuple[str, str]]):
+    name = "header"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        match = _HEADER.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is not of the form 'Name: value'", param, ctx)
+        return match.group(1), match.group(2)
+
+
+_OPTIONS = (
+    click.option(
+        "--method",
+        default="POST",
+        show_default=True,
+        metavar="NAME",
+        help="HTTP method.",
+    ),
+    click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        type=_HeaderType(),
+        metavar="'NAME: VALUE'",
+        help="Send this header; may be repeated.",
+    ),
+    click.option(
+        "--body",
+        metavar="TEXT",
+        help="Send this; {todo_id} stands for the call's own id.  [default with POST: a todo]",
+    ),
+    click.option(
+        "--version-from",
+        type=_SourceType(),
+        metavar="SOURCE",
+        help="Where an answer names its version: header:NAME, json:/pointer or regex:PATTERN."
+        "  [default: as the todo API does]",
+    ),
+    click.option(
+        "--marker-from", type=_SourceType(), metavar="SOURCE", help="The same for its marker."
+    ),
+    click.option(
+        "--fresh-connections",
+        "fresh_share",
+        type=click.FloatRange(0, 1),
+        default=0.0,
+        show_default=True,
+        metavar="SHARE",
+        help="Share of the calls that open a connection of their own.",
+    ),
+    click.option(
+        "--http2", is_flag=True, help="Speak HTTP/2; without TLS the server must expect it."
+    ),
+    click.option("--sign", is_flag=True, help="Sign with SigV4, for AWS_IAM-protected APIs."),
+)
+
+
+def exchange_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of this module to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def chosen_exchange(
+    endpoint: str,
+    region: str | None,
+    method: str,
+    headers: tuple[tuple[str, str], ...],
+    body: str | None,
+    version_from: Source | None,
+    marker_from: Source | None,
+    fresh_share: float,
+    http2: bool,
+    sign: bool,
+) -> Exchange:
+    """Return what was chosen. Raises SigningError."""
+    if not re.fullmatch(r"[A-Za-z]+", method):
+        raise click.UsageError(f"--method {method} is no HTTP method")
+    method = method.upper()
+    if body is None and method == "POST":
+        body = TODO_REQUEST.body
+    if body is not None and "content-type" not in {name.lower() for name, _ in headers}:
+        headers = (*TODO_REQUEST.headers, *headers)
+    return Exchange(
+        request=Request(method, headers, body),
+        attribution=Attribution(version_from, marker_from),
+        fresh_share=fresh_share,
+        http2=http2,
+        sign=signer_for(endpoint, region) if sign else None,
+    )

@@ -1,0 +1,244 @@
+"""``poster experiment``: deploy releases under traffic and report what callers saw."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NoReturn
+
+import botocore.exceptions
+import click
+
+from poster.analysis import Result
+from poster.cli import exit_codes
+from poster.cli.aws_stack import agree, removed_afterwards
+from poster.cli.live import Narrator
+from poster.cli.types import FaultType, WayType, lag_option, seed_option
+from poster.clock import RunClock
+from poster.cost import estimate_usd
+from poster.deploy import DeployError
+from poster.deploy.application import StagedApplication
+from poster.deploy.sam import SamCli
+from poster.deploy.shifted import ErrorBudget
+from poster.deploy.ways import Needs, Way, deployer_for, forms
+from poster.engine import RequestsEngine
+from poster.errors import PosterError
+from poster.experiment import Plan, Rig, run_experiment
+from poster.journal import HISTORY, new_run_directory
+from poster.local.target import LocalTarget, Propagation
+from poster.stack import Stack
+from poster.target import AwsTarget, sentence
+from poster.tools import tool_versions
+from poster.watch import Watch
+
+RUNS = Path("runs")
+EXIT_OF_VERDICT = {
+    "clean": exit_codes.OK,
+    "mixed": exit_codes.OK,
+    "broken": exit_codes.FAILED,
+    "unknown": exit_codes.UNKNOWN,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """The command line, as given."""
+
+    target: str
+    posters: int
+    pause: float
+    deploys: int
+    number: int
+    application: Path
+    name: str | None
+    region: str | None
+    strategy: Way
+    error_budget: int
+    lag: str
+    seed: int
+    faults: tuple[str, ...]
+    keep: bool
+    yes: bool
+
+    @property
+    def stack_name(self) -> str:
+        """Return the stack's name; copies with different numbers share nothing."""
+        return f"todo-sample-{self.number}"
+
+    @property
+    def run_name(self) -> str:
+        """Return what the run's folder is named after."""
+        return self.name or re.sub(r"[^\w.-]", "-", self.strategy.text)
+
+
+@click.command()
+@click.option(
+    "--target",
+    type=click.Choice(["local", "aws"]),
+    default="local",
+    show_default=True,
+    help="An emulator on this machine, or your AWS account.",
+)
+@click.option(
+    "--posters", type=click.IntRange(1, 99), default=3, show_default=True, help="Callers at once."
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(0, 60),
+    default=0.3,
+    show_default=True,
+    metavar="SECONDS",
+    help="From an answer to the same poster's next call.",
+)
+@click.option(
+    "--deploys",
+    type=click.IntRange(1, 20),
+    default=3,
+    show_default=True,
+    help="Releases deployed under the traffic.",
+)
+@click.option(
+    "--strategy",
+    type=WayType(),
+    default="sam",
+    show_default=True,
+    metavar="NAME",
+    help=f"How releases are deployed: {', '.join(forms())}.",
+)
+@click.option(
+    "--error-budget",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="CALLS",
+    help="canary, linear: more failed calls than this, and the alias goes back.",
+)
+@lag_option
+@seed_option
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=FaultType(),
+    metavar="NAME[:ARGUMENTS]",
+    help="Local only, repeatable: what else goes wrong, as in reset:0.01.",
+)
+@click.option(
+    "--number",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Which copy of the stack: todo-sample-NUMBER.",
+)
+@click.option(
+    "--app",
+    "application",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=".",
+    metavar="DIR",
+    help="Folder of the SAM application.  [default: this folder]",
+)
+@click.option("--name", help="Names the run's folder.  [default: the strategy]")
+@click.option("--region", metavar="NAME", help="AWS only: the region.")
+@click.option("--keep", is_flag=True, help="AWS only: keep a stack that this run made.")
+@click.option("--yes", is_flag=True, help="AWS only: do not ask before deploying.")
+def experiment(**given: Any) -> None:
+    """Deploy releases while posters call the API, and report what the callers saw.
+
+    Everything lands in runs/<utc>-NAME: the history, the table's rows, result.json, report.txt.
+    Nothing in the application's folder is changed.
+
+    \b
+    Exit codes: 0 clean or mixed, 1 broken (calls failed or writes were lost),
+    3 the rows cannot tell, 4 a deploy failed, 5 it could not be done, 130 interrupted.
+    """
+    options = Options(**given)
+    clock = RunClock()
+    target: LocalTarget | AwsTarget
+    directory: Path | None = None
+    try:
+        options.strategy.require_target(options.target)
+        if options.target == "aws":
+            target = AwsTarget(options.region)
+            # Nothing is written or made before the caller has agreed.
+            agree(
+                target,
+                options.stack_name,
+                estimate_usd(options.posters, options.pause, options.deploys),
+                asked=not options.yes,
+            )
+        else:
+            target = LocalTarget(Propagation(options.lag, options.seed, options.faults))
+        directory = new_run_directory(RUNS, options.run_name, datetime.datetime.now(datetime.UTC))
+        result = _run(options, target, directory, clock)
+    except DeployError as error:
+        _end(exit_codes.DEPLOY_FAILED, f"{error}", directory)
+    except PosterError as error:
+        _end(exit_codes.ERROR, f"{error}", directory)
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
+        _end(exit_codes.ERROR, sentence(error), directory)
+    except KeyboardInterrupt:
+        _end(exit_codes.INTERRUPTED, "interrupted", directory)
+    click.echo((directory / "report.txt").read_text(encoding="utf-8"), nl=False)
+    click.echo(f"\nSaved in {directory}", err=True)
+    sys.exit(EXIT_OF_VERDICT[result.verdict])
+
+
+def _run(
+    options: Options, target: LocalTarget | AwsTarget, directory: Path, clock: RunClock
+) -> Result:
+    settings: dict[str, Any] = {"strategy": options.strategy.text}
+    if isinstance(target, LocalTarget):
+        settings["propagation"] = target.propagation.as_setting()
+    plan = Plan(
+        directory,
+        options.posters,
+        options.pause,
+        options.deploys,
+        settings=settings,
+        tools=tool_versions(),
+    )
+    watch = Watch()
+    with Narrator() as narrator, ExitStack() as opened:
+        if isinstance(target, LocalTarget):
+            narrator.phase("starting the local AWS")
+            opened.enter_context(target)
+        stack = Stack(options.stack_name, target)
+        needs = Needs(
+            application=StagedApplication.copy_of(options.application, directory / "app"),
+            sam=SamCli(find_sam(), target.environment, directory / "sam.log"),
+            stack=stack,
+            parameters={"Number": str(options.number)},
+            client=target.client,
+            clock=clock,
+            budget=ErrorBudget(options.error_budget, failed=lambda: watch.failed),
+        )
+        deployer = deployer_for(options.strategy, needs)
+        rig = Rig(target, stack, deployer, RequestsEngine(), clock, watch, narrator)
+        if isinstance(target, LocalTarget):
+            return run_experiment(plan, rig)
+        with removed_afterwards(stack, target.region, needs.sam, needs.application, options.keep):
+            return run_experiment(plan, rig)
+
+
+def find_sam() -> Path:
+    """Return the ``sam`` beside our own Python, else the one on PATH. Raises DeployError."""
+    beside = Path(sys.executable).parent / "sam"
+    found = str(beside) if beside.exists() else shutil.which("sam")
+    if found is None:
+        raise DeployError("there is no `sam` command: run `make setup`, or install aws-sam-cli")
+    return Path(found)
+
+
+def _end(exit_code: int, said: str, directory: Path | None) -> NoReturn:
+    click.echo(f"Error: {said}", err=True)
+    if directory is not None:
+        history = directory / HISTORY
+        kept = f"poster report {directory}" if history.exists() else "no call was made yet"
+        click.echo(f"Kept: {directory} ({kept})", err=True)
+    sys.exit(exit_code)

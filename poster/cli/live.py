@@ -1,0 +1,120 @@
+"""What a person sees while posting goes on: a live line on a terminal, plain lines otherwise.
+
+Everything here goes to standard error; standard output is for results.
+"""
+
+from __future__ import annotations
+
+import collections
+import sys
+import threading
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from poster.record import Observation, Step
+
+PLAIN_EVERY_S = 10.0
+_COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
+
+
+class Tally:
+    """Counts by outcome and by the release that answered."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.outcomes: collections.Counter[str] = collections.Counter()
+        self.releases: collections.Counter[str] = collections.Counter()
+
+    def add(self, observation: Observation) -> None:
+        """Count one call. Called from the posters' threads."""
+        with self._lock:
+            self.outcomes[observation.outcome] += 1
+            if observation.outcome == "ok":
+                self.releases[observation.marker or "no marker"] += 1
+
+    @property
+    def ok(self) -> int:
+        """Return the calls answered with a 2xx status."""
+        return self.outcomes["ok"]
+
+    @property
+    def ng(self) -> int:
+        """Return all other calls."""
+        return self.outcomes.total() - self.ok
+
+    def line(self) -> Text:
+        """Return the counts as one line."""
+        with self._lock:
+            line = Text(f"{self.outcomes.total()} calls   ok {self.outcomes['ok']}")
+            for outcome in ("fail", "unknown"):
+                style = "bold red" if self.outcomes[outcome] else "dim"
+                line.append(f"   {outcome} {self.outcomes[outcome]}", style)
+            for place, (release, count) in enumerate(self.releases.items()):
+                line.append(f"   {release} ", "dim")
+                line.append(str(count), _COLOURS[place % len(_COLOURS)])
+        return line
+
+
+class Narrator:
+    """Shows phases, steps and counts; a context manager around the run."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(
+            console=self._console,
+            refresh_per_second=8,
+            transient=True,
+            get_renderable=self.tally.line,
+        )
+        self._on_terminal = self._console.is_terminal
+        self._started = time.monotonic()
+        self._plain_due = self._started + PLAIN_EVERY_S
+
+    def phase(self, sentence: str) -> None:
+        """Show that a phase begins."""
+        self._print(Text(sentence, "bold"))
+
+    def step(self, step: Step) -> None:
+        """Show what the deployer did or saw."""
+        shown = {
+            name: step.detail[name] for name in ("marker", "from", "to") if step.detail.get(name)
+        }
+        said = "  ".join(f"{name} {value}" for name, value in shown.items())
+        self._print(Text(f"  {step.name:<18} {said}".rstrip(), "dim"))
+
+    def observed(self, observation: Observation) -> None:
+        """Count a call and, now and then, show the counts."""
+        self.tally.add(observation)
+        if not self._on_terminal and time.monotonic() >= self._plain_due:
+            self._plain_due = time.monotonic() + PLAIN_EVERY_S
+            self._print(self.tally.line())
+
+    def _print(self, text: Text) -> None:
+        elapsed = Text(f"{time.monotonic() - self._started:6.1f} s  ", "dim")
+        if self._on_terminal:
+            self._console.print(elapsed + text)
+        else:
+            # One write a line: rich would wrap at 80 columns where no terminal says its width.
+            sys.stderr.write(f"{elapsed.plain}{text.plain}\n")
+            sys.stderr.flush()
+
+    def __enter__(self) -> Narrator:
+        if self._on_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._on_terminal:
+            self._live.stop()
+        if self.tally.outcomes:
+            self._print(self.tally.line())

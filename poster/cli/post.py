@@ -1,0 +1,61 @@
+"""``poster post``: the published poster, one process each, until ``finish.txt`` appears."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from poster.cli import exit_codes
+from poster.cli.endpoint import chosen_endpoint, endpoint_options
+from poster.cli.live import Tally
+from poster.clock import RunClock
+from poster.engine import Load, RequestsEngine
+from poster.posting import Posting
+from poster.schedule import ClosedLoop
+
+FINISH = Path("finish.txt")
+LOOK_EVERY_S = 0.1
+
+
+@click.command()
+@click.argument("index", type=click.IntRange(1, 99))
+@endpoint_options
+@click.option(
+    "--pause",
+    type=click.FloatRange(0, 3600),
+    default=0.3,
+    show_default=True,
+    metavar="SECONDS",
+    help="From an answer to the next call.",
+)
+def post(
+    index: int, endpoint: str | None, stack_name: str | None, region: str | None, pause: float
+) -> None:
+    """Post todos as poster INDEX until the file finish.txt appears in this folder.
+
+    Call, wait for the answer, pause, call again; todo ids are t01-0001, t01-0002 and so on. Then
+    print how many were answered with 200 (ok) and how many were not (ng). Three of them make the
+    published experiment:
+
+    \b
+      poster post 1 --endpoint URL & poster post 2 --endpoint URL & poster post 3 --endpoint URL &
+      sam build && sam deploy
+      touch finish.txt
+    """
+    url = chosen_endpoint(endpoint, stack_name, region)
+    if FINISH.exists():
+        raise click.ClickException(f"{FINISH} is there already: remove it to start posting")
+    tally = Tally()
+    load = Load(endpoint=url, posters=(index,), loop=ClosedLoop(posters=1, pause_s=pause))
+    interrupted = False
+    with Posting(RequestsEngine(), load, RunClock(), tally.add) as posting:
+        try:
+            while not FINISH.exists() and not posting.wait(LOOK_EVERY_S):
+                pass
+        except KeyboardInterrupt:
+            interrupted = True
+    click.echo(f"ok: {tally.ok}")
+    click.echo(f"ng: {tally.ng}")
+    sys.exit(exit_codes.INTERRUPTED if interrupted else exit_codes.OK)

@@ -1,0 +1,245 @@
+"""``poster run``: post to any endpoint; every call becomes a row of a history."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pycurl
+import requests
+
+from poster.cli import exit_codes
+from poster.cli.endpoint import chosen_endpoint, endpoint_options
+from poster.cli.exchange import chosen_exchange, exchange_options
+from poster.cli.live import Narrator
+from poster.clock import RunClock
+from poster.curl_call import Exchange
+from poster.curl_engine import CurlEngine
+from poster.engine import Load
+from poster.errors import PosterError
+from poster.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
+from poster.posting import Posting
+from poster.record import Observation, Run, Step
+from poster.schedule import ClosedLoop, Loop, OpenLoop
+from poster.tools import tool_versions
+
+DEFAULT_POSTERS = 3
+DEFAULT_PAUSE_S = 0.3
+
+
+@click.command()
+@endpoint_options
+@click.option(
+    "--posters",
+    type=click.IntRange(1, 99),
+    help=f"Closed loop: callers at once.  [default: {DEFAULT_POSTERS}]",
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(0, 3600),
+    metavar="SECONDS",
+    help="Closed loop: from an answer to the same poster's next call."
+    f"  [default: {DEFAULT_PAUSE_S}]",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, 100_000, min_open=True),
+    metavar="PER_SECOND",
+    help="Open loop: call at planned instants, whatever has come back.",
+)
+@click.option(
+    "--arrivals",
+    type=click.Choice(["constant", "poisson"]),
+    default="constant",
+    show_default=True,
+    help="Open loop: evenly spaced, or at random with that rate.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Open loop: of random arrivals."
+)
+@click.option("--calls", type=click.IntRange(1), help="Open loop: stop after so many.")
+@click.option(
+    "--max-in-flight",
+    type=click.IntRange(1, 1000),
+    default=500,
+    show_default=True,
+    help="Open loop: what is due beyond it is dropped and counted.",
+)
+@click.option(
+    "--duration",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Stop after this time; without it, Ctrl-C stops.",
+)
+@click.option(
+    "--first-poster",
+    type=click.IntRange(1, 99),
+    default=1,
+    show_default=True,
+    help="Number of the first poster; give each machine its own.",
+)
+@exchange_options
+@click.option(
+    "--connect-timeout",
+    "connect_timeout_s",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=3.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="To make a connection, TLS included.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, 3600, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For the whole call.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Directory for the history.  [default: runs/<utc>-run]",
+)
+def run(
+    endpoint: str | None,
+    stack_name: str | None,
+    region: str | None,
+    posters: int | None,
+    pause: float | None,
+    rate: float | None,
+    arrivals: Any,
+    seed: int,
+    calls: int | None,
+    max_in_flight: int,
+    duration: float | None,
+    first_poster: int,
+    connect_timeout_s: float,
+    timeout_s: float,
+    out: Path | None,
+    **exchange_chosen: Any,
+) -> None:
+    """Call an API and write every call to DIR/history.jsonl.
+
+    Closed loop by default: every poster calls, waits for the answer, pauses, calls again. With
+    --rate, open loop: calls are sent at planned instants. No call is ever retried.
+
+    Ctrl-C lets the calls in flight end, then stops; a second one does not wait for them. The
+    history is whole either way. Deploy by any means meanwhile, then read the history with
+    `poster report DIR`.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    url = _checked(chosen_endpoint(endpoint, stack_name, region))
+    loop: Loop
+    if rate is None:
+        if calls is not None:
+            raise click.UsageError("--calls needs --rate")
+        loop = ClosedLoop(
+            DEFAULT_POSTERS if posters is None else posters,
+            DEFAULT_PAUSE_S if pause is None else pause,
+        )
+        numbers = tuple(range(first_poster, first_poster + loop.posters))
+    else:
+        if posters is not None or pause is not None:
+            raise click.UsageError("choose --rate (open loop) or --posters and --pause (closed)")
+        loop = OpenLoop(rate, arrivals, seed, duration, calls, max_in_flight)
+        numbers = (first_poster,)
+    try:
+        exchange = chosen_exchange(url, region, **exchange_chosen)
+        directory = _directory(out)
+        load = Load(url, numbers, loop, connect_timeout_s, timeout_s)
+        clock = RunClock()
+        row = _run_row(directory.name, load, exchange, clock)
+        with Journal(directory / HISTORY, row) as journal:
+            if out is None:
+                point_latest_at(directory)
+            cut_short = _post(load, exchange, clock, journal, duration)
+    except PosterError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        cut_short = True
+    click.echo(f"{directory / HISTORY}")
+    sys.exit(exit_codes.INTERRUPTED if cut_short else exit_codes.OK)
+
+
+def _checked(url: str) -> str:
+    try:
+        return str(requests.Request("GET", url).prepare().url)
+    except requests.RequestException as error:
+        raise click.UsageError(f"{url} cannot be called: {error}") from None
+
+
+def _directory(out: Path | None) -> Path:
+    if out is None:
+        return new_run_directory(Path("runs"), "run", datetime.datetime.now(datetime.UTC))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(f"cannot create {out}: {error.strerror}") from error
+    return out
+
+
+def _run_row(run_id: str, load: Load, exchange: Exchange, clock: RunClock) -> Run:
+    loop = load.loop
+    settings: dict[str, Any] = {
+        "method": exchange.request.method,
+        "first_poster": load.posters[0],
+        "fresh_share": exchange.fresh_share,
+        "http2": exchange.http2,
+        "connect_timeout_s": load.connect_timeout_s,
+        "timeout_s": load.timeout_s,
+    }
+    if isinstance(loop, OpenLoop):
+        settings.update(dataclasses.asdict(loop))
+    return Run(
+        run_id=run_id,
+        origin_unix_ns=clock.origin_unix_ns,
+        target="url",
+        endpoint=load.endpoint,
+        loop="closed" if isinstance(loop, ClosedLoop) else "open",
+        posters=len(load.posters),
+        pause_s=loop.pause_s if isinstance(loop, ClosedLoop) else None,
+        rate_per_s=loop.rate_per_s if isinstance(loop, OpenLoop) else None,
+        settings=settings,
+        tools=tool_versions() | {"libcurl": pycurl.version_info()[1]},
+    )
+
+
+def _post(
+    load: Load,
+    exchange: Exchange,
+    clock: RunClock,
+    journal: Journal,
+    duration_s: float | None,
+) -> bool:
+    """Post for that long, or until Ctrl-C; return whether Ctrl-C cut it short."""
+    is_open = isinstance(load.loop, OpenLoop)
+    calls = load.loop.calls if isinstance(load.loop, OpenLoop) else None
+    has_end = duration_s is not None or calls is not None
+    with Narrator() as narrator:
+
+        def emit(observation: Observation) -> None:
+            journal.hold(observation)
+            narrator.observed(observation)
+
+        def emit_step(step: Step) -> None:
+            journal.write(step)
+            narrator.step(step)
+
+        engine = CurlEngine(exchange, emit_step, after_turn=journal.flush)
+        narrator.phase(f"posting to {load.endpoint}")
+        with Posting(engine, load, clock, emit) as posting:
+            try:
+                # An open loop ends by itself, after its last planned call.
+                posting.wait(None if is_open else duration_s)
+            except KeyboardInterrupt:
+                narrator.phase("draining calls in flight; Ctrl-C again to leave them")
+                return has_end
+    return False

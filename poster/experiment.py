@@ -1,0 +1,203 @@
+"""One run of the experiment, in nine phases.
+
+    1  plan      a run directory and a copy of the application
+    2  target    start it or check it (the caller's context manager)
+    3  release 1 build and deploy before any traffic
+    4  journal   the history's first row; steps of release 1 follow it
+    5  post      posters call until phase 8
+    6  baseline  every poster has been answered by release 1
+    7  releases  each is deployed under the traffic, then answered by, then quiet
+    8  drain     no new calls; those in flight end
+    9  judge     rows and log streams are collected, analysed, saved
+
+This is the only place where engine, deployer and target meet. Whatever interrupts a phase, calls
+in flight are drained and the history keeps every row; what is left behind in the target is the
+caller's to say, who made it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+from poster import history
+from poster.analysis import Result, analyse
+from poster.clock import Clock
+from poster.deploy import Deployer, Release
+from poster.engine import Engine, Load
+from poster.errors import PosterError
+from poster.journal import HISTORY, ROWS, Journal, point_latest_at
+from poster.posting import Posting
+from poster.record import Observation, Run, Step
+from poster.report import json as report_json
+from poster.report import text
+from poster.schedule import ClosedLoop
+from poster.stack import Outputs, Stack
+from poster.target import Target
+from poster.watch import Watch
+
+BASELINE_ANSWERS = 3  # per poster, before the first deploy
+LOG_STREAMS = "log_streams.txt"  # on AWS one per execution environment, named like instance_id
+QUIET_S = 8.0  # without an old answer; the published runs' longest gap between two was 3.3 s
+TAKE_OVER_TIMEOUT_S = 180.0
+
+# The published experiment's releases; later ones are numbered.
+_PUBLISHED_MARKERS = ("aaa", "xxx", "yyy", "zzzzz")
+
+
+class ExperimentError(PosterError):
+    """The experiment could not go on; the history holds what happened until then."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What the experiment is to do."""
+
+    directory: Path
+    posters: int
+    pause_s: float
+    deploys: int
+    quiet_s: float = QUIET_S
+    take_over_timeout_s: float = TAKE_OVER_TIMEOUT_S
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    tools: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def releases(self) -> list[Release]:
+        """Return the releases in order: the one deployed before the traffic, then the others."""
+        numbered = (f"r{number}" for number in range(len(_PUBLISHED_MARKERS) + 1, 10**6))
+        markers = [*_PUBLISHED_MARKERS, *(next(numbered) for _ in range(self.deploys))]
+        return [Release(marker, marker) for marker in markers[: self.deploys + 1]]
+
+
+class Narrator(Protocol):
+    """Told what happens, to show it to whoever waits."""
+
+    def phase(self, sentence: str) -> None:
+        """A phase begins."""
+
+    def step(self, step: Step) -> None:
+        """The deployer did or saw something."""
+
+    def observed(self, observation: Observation) -> None:
+        """A call ended. Called from the posters' threads."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rig:
+    """What an experiment is made of."""
+
+    target: Target
+    stack: Stack
+    deployer: Deployer
+    engine: Engine
+    clock: Clock
+    watch: Watch
+    narrator: Narrator
+
+
+def run_experiment(plan: Plan, rig: Rig) -> Result:
+    """Run phases 3 to 9 and return what the history proves.
+
+    Raises DeployError, ExperimentError, JournalError, StackError and botocore's errors; the
+    history is closed and whole by then.
+    """
+    first, *others = plan.releases
+    stack, narrator, watch = rig.stack, rig.narrator, rig.watch
+
+    narrator.phase(f"deploying release {first.marker}, before any traffic")
+    steps_before = []
+    for step in rig.deployer.deploy(first):
+        narrator.step(step)
+        steps_before.append(step)
+    outputs = stack.outputs()
+    _refuse_used_table(stack, outputs)
+
+    run = _run_row(plan, rig, outputs)
+    with Journal(plan.directory / HISTORY, run) as journal:
+        point_latest_at(plan.directory)
+        for step in steps_before:
+            journal.write(step)
+        load = Load(
+            endpoint=outputs.endpoint,
+            posters=tuple(range(1, plan.posters + 1)),
+            loop=ClosedLoop(plan.posters, plan.pause_s),
+            through_proxies=rig.target.through_proxies,
+        )
+
+        def emit(observation: Observation) -> None:
+            journal.write(observation)
+            watch.saw(observation)
+            narrator.observed(observation)
+
+        narrator.phase(f"posting to {outputs.endpoint}")
+        with Posting(rig.engine, load, rig.clock, emit, on_end=watch.end):
+            _wait_for(watch, first, plan, answers=BASELINE_ANSWERS * plan.posters, quiet_s=0)
+            for release in others:
+                narrator.phase(f"deploying release {release.marker} under the traffic")
+                # Closing: an interrupt between two steps lets the deployer undo a shift now, not
+                # when the iterator happens to be collected.
+                with contextlib.closing(rig.deployer.deploy(release)) as steps:
+                    for step in steps:
+                        journal.write(step)
+                        narrator.step(step)
+                narrator.phase(f"waiting for {plan.quiet_s:g} s of {release.marker} alone")
+                _wait_for(watch, release, plan, answers=1, quiet_s=plan.quiet_s)
+            narrator.phase("draining calls in flight")
+
+    narrator.phase("collecting the table and the log streams")
+    _save_rows(stack, outputs, plan.directory / ROWS)
+    streams = stack.log_streams(stack.log_group(outputs))
+    (plan.directory / LOG_STREAMS).write_text("".join(f"{name}\n" for name in sorted(streams)))
+    return save_result(plan.directory)
+
+
+def save_result(directory: Path) -> Result:
+    """Analyse a run directory and write ``result.json`` and ``report.txt`` into it."""
+    run_history = history.load(directory)
+    result = analyse(run_history, history.load_rows(directory))
+    (directory / "result.json").write_text(report_json.render(result), encoding="utf-8")
+    (directory / "report.txt").write_text(text.render(result, run_history), encoding="utf-8")
+    return result
+
+
+def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
+    releases = [dataclasses.asdict(release) for release in plan.releases]
+    return Run(
+        run_id=plan.directory.name,
+        origin_unix_ns=rig.clock.origin_unix_ns,
+        target=rig.target.name,
+        endpoint=outputs.endpoint,
+        loop="closed",
+        posters=plan.posters,
+        pause_s=plan.pause_s,
+        settings={**plan.settings, "releases": releases},
+        tools=plan.tools,
+    )
+
+
+def _refuse_used_table(stack: Stack, outputs: Outputs) -> None:
+    # A todo that an earlier run wrote keeps its first writer's row, so answers of this run would
+    # not match the table.
+    if next(stack.rows(outputs), None) is not None:
+        raise ExperimentError(
+            f"table {outputs.table} holds rows of an earlier run; choose another --number, or"
+            f" remove the stack with: sam delete --stack-name {stack.name}"
+        )
+
+
+def _wait_for(watch: Watch, release: Release, plan: Plan, answers: int, quiet_s: float) -> None:
+    if not watch.wait_for(release.marker, answers, quiet_s, plan.take_over_timeout_s):
+        raise ExperimentError(
+            f"callers did not get only release {release.marker} within"
+            f" {plan.take_over_timeout_s:g} s; the history shows who answered instead"
+        )
+
+
+def _save_rows(stack: Stack, outputs: Outputs, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in stack.rows(outputs):
+            file.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")

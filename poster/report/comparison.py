@@ -1,0 +1,104 @@
+"""The comparison of runs as a table: for a terminal, for Markdown, for programs."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Callable, Sequence
+
+from poster.compare import Line, to_json
+from poster.report.plain import plain
+
+# Heading, its explanation, and how a line fills the cell.
+COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
+    ("way", "way of deploying", lambda line: plain(line.way)),
+    ("lag", "simulated propagation, or real", lambda line: plain(line.propagation)),
+    ("deploy", "deploy-started to deploy-finished", lambda line: _seconds(line.deploy_s)),
+    ("first new", "from deploy-started", lambda line: _seconds(line.first_new_s)),
+    ("window", "first new to last old", lambda line: _seconds(line.window_s)),
+    ("settled by", "upper bound, under 1 % stale", lambda line: _seconds(line.settled_by_s)),
+    ("stale", "old answers within the window", lambda line: _stale(line)),
+    ("in stage", "old answers while the first weight was held", lambda line: _in_stage(line)),
+    ("inv", "new, then old again, for one poster", lambda line: str(line.inversions)),
+    ("chim", "old code with new configuration", lambda line: str(line.chimeras)),
+    ("fail", "calls", lambda line: str(line.failed)),
+    ("unkn", "calls without an answer", lambda line: str(line.unknown)),
+    ("lost", "acknowledged writes", lambda line: str(line.lost)),
+    ("p50", "ms, while both answered", lambda line: _milliseconds(line.p50_during_ms)),
+    ("p99", "ms, while both answered", lambda line: _milliseconds(line.p99_during_ms)),
+    ("verdict", "", lambda line: line.verdict),
+)
+_LEFT = {"way", "lag", "verdict"}
+
+
+def render_text(lines: Sequence[Line]) -> str:
+    """Return the table in columns; it is as wide as it is, some 150 characters."""
+    rows = _rows(lines)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    out = [
+        "  ".join(
+            cell.ljust(width) if name in _LEFT else cell.rjust(width)
+            for cell, width, (name, _, _) in zip(row, widths, COLUMNS, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+    notes = [textwrap.fill(note, 100) for note in _notes(lines)]
+    return "\n".join([*out, "", *notes]) + "\n"
+
+
+def render_markdown(lines: Sequence[Line]) -> str:
+    """Return the table for Markdown."""
+    heading, *rows = _rows(lines)
+    rule = ["---" if name in _LEFT else "---:" for name, _, _ in COLUMNS]
+    table = [
+        "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
+        for row in (heading, rule, *rows)
+    ]
+    return "\n".join([*table, "", *_notes(lines)]) + "\n"
+
+
+def render_json(lines: Sequence[Line]) -> str:
+    """Return the lines with their numbers unrounded."""
+    return json.dumps(to_json(list(lines)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _rows(lines: Sequence[Line]) -> list[list[str]]:
+    heading = [name for name, _, _ in COLUMNS]
+    return [heading, *([fill(line) for _, _, fill in COLUMNS] for line in lines)]
+
+
+def _notes(lines: Sequence[Line]) -> list[str]:
+    notes = [
+        f"{name}: {meaning}" for name, meaning, _ in COLUMNS if meaning and name not in {"way"}
+    ]
+    said = ["; ".join(notes) + "."]
+    if any(line.deploys > 1 for line in lines):
+        said.append("Several deploys in a run: times and shares are medians, counts are totals.")
+    if any(line.propagation != "real" for line in lines):
+        said.append("Lags are simulated propagation: a model, not a measurement of a region.")
+    return said
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} s"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
+
+
+def _stale(line: Line) -> str:
+    return _share(line.stale_share, None if line.window_s == 0 else line.stale_ci)
+
+
+def _in_stage(line: Line) -> str:
+    return _share(line.stage_share, line.stage_ci)
+
+
+def _share(share: float | None, interval: tuple[float, float] | None) -> str:
+    if share is None:
+        return "-"
+    if interval is None:
+        return f"{share:.0%}"
+    low, high = interval
+    return f"{share:.0%} ({low:.0%} to {high:.0%})"

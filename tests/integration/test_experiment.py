@@ -1,0 +1,150 @@
+"""The whole experiment on the local AWS: real sam build, real sam deploy, real calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from poster.record import Observation, Run, Step, decode
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENT = [sys.executable, "-m", "poster", "experiment", "--app", str(ROOT)]
+
+pytestmark = pytest.mark.local_aws
+
+
+def hostile_environment() -> dict[str, str]:
+    """Return the environment of a caller signed in to an account that must stay untouched."""
+    return {
+        **os.environ,
+        "AWS_PROFILE": "production",
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9",
+    }
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Run it once with two deploys; return the run's directory and what was printed."""
+    folder = tmp_path_factory.mktemp("experiment")
+    done = subprocess.run(
+        [*EXPERIMENT, "--deploys", "2", "--name", "test"],
+        cwd=folder,
+        env=hostile_environment(),
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "runs" / "latest", done.stdout
+
+
+def rows_of(path: Path) -> list[Run | Observation | Step]:
+    return [decode(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_deploy_is_found_and_nothing_fails_or_is_lost(
+    experiment: tuple[Path, str],
+) -> None:
+    result = json.loads((experiment[0] / "result.json").read_text())
+    assert [(each["from"], each["to"]) for each in result["transitions"]] == [
+        ("1", "2"),
+        ("2", "3"),
+    ]
+    assert result["calls"]["ok"] == result["calls"]["total"] > 50
+    assert result["checks"]["lost_writes"] == 0
+    assert result["checks"]["marker_mismatches"] == 0
+    assert result["checks"]["rows_read"] == result["calls"]["total"]
+    assert result["verdict"] in {"clean", "mixed"}
+
+
+def test_calls_and_steps_are_rows_of_one_history(experiment: tuple[Path, str]) -> None:
+    run, *rows = rows_of(experiment[0] / "history.jsonl")
+    assert isinstance(run, Run)
+    assert run.target == "local"
+    assert [release["marker"] for release in run.settings["releases"]] == ["aaa", "xxx", "yyy"]
+    moved = [row for row in rows if isinstance(row, Step) and row.name == "alias-updated"]
+    assert [(step.detail["from"], step.detail["to"]) for step in moved] == [
+        (None, "1"),
+        ("1", "2"),
+        ("2", "3"),
+    ]
+    calls = sorted(row.seq for row in rows if isinstance(row, Observation))
+    assert calls == list(range(1, len(calls) + 1))
+
+
+def test_the_switch_lies_between_the_last_old_and_the_first_new_answer(
+    experiment: tuple[Path, str],
+) -> None:
+    for transition in json.loads((experiment[0] / "result.json").read_text())["transitions"]:
+        # CloudFormation's timestamps have a resolution of a millisecond.
+        assert transition["switch_ns"] < transition["first_new_ns"] + 2_000_000
+
+
+def test_what_is_printed_is_what_is_saved(experiment: tuple[Path, str]) -> None:
+    directory, printed = experiment
+    assert printed == (directory / "report.txt").read_text(encoding="utf-8")
+    again = subprocess.run(
+        [sys.executable, "-m", "poster", "report", str(directory), "--format", "json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(again.stdout) == json.loads((directory / "result.json").read_text())
+
+
+def test_the_working_tree_is_not_touched(experiment: tuple[Path, str]) -> None:
+    staged = experiment[0] / "app" / "hello_world" / "release.py"
+    assert 'MARKER = "yyy"' in staged.read_text()
+    assert 'MARKER = "aaa"' in (ROOT / "hello_world" / "release.py").read_text()
+
+
+def processes_below(session_of: int) -> list[str]:
+    """Return the command lines of processes that work in the given run's scratch directories."""
+    listed = subprocess.run(["ps", "-eo", "ppid,pid,args"], capture_output=True, text=True)
+    parents: dict[int, list[tuple[int, str]]] = {}
+    for line in listed.stdout.splitlines()[1:]:
+        parent, pid, command = line.split(None, 2)
+        parents.setdefault(int(parent), []).append((int(pid), command))
+    found, todo = [], [session_of]
+    while todo:
+        for pid, command in parents.get(todo.pop(), []):
+            found.append(f"{pid} {command}")
+            todo.append(pid)
+    return found
+
+
+def alive(processes: list[str]) -> list[str]:
+    return [each for each in processes if Path(f"/proc/{each.split()[0]}/cmdline").exists()]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="reads /proc to find processes")
+def test_kill_9_leaves_a_readable_history_and_no_process(tmp_path: Path) -> None:
+    killed = subprocess.Popen(
+        EXPERIMENT, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    history = tmp_path / "runs" / "latest" / "history.jsonl"
+    deadline = time.monotonic() + 60
+    while not history.exists() or history.read_bytes().count(b"\n") < 40:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    started = processes_below(killed.pid)
+    assert any("ministack" in command for command in started)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    deadline = time.monotonic() + 15
+    while alive(started) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert alive(started) == []
+    lines = history.read_bytes().rpartition(b"\n")[0].splitlines()
+    assert len([decode(line) for line in lines]) >= 40

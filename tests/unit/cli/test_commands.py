@@ -1,0 +1,147 @@
+"""The commands as a user types them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from poster.cli import COMMANDS, main
+from poster.record import Observation, Run, decode
+from tests.support.servers import http_server, ok, unused_url
+
+POSTER = [sys.executable, "-m", "poster"]
+
+
+def poster(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*POSTER, *arguments], cwd=cwd, capture_output=True, text=True, timeout=30
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_says_what_it_does(command: str) -> None:
+    result = CliRunner().invoke(main, [command, "--help"])
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: main {command}")
+
+
+def test_the_published_poster_posts_until_finish_txt_appears(tmp_path: Path) -> None:
+    with http_server(ok) as url:
+        posting = subprocess.Popen(
+            [*POSTER, "post", "1", "--endpoint", url, "--pause", "0.01"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(1.5)
+        (tmp_path / "finish.txt").touch()
+        said, _ = posting.communicate(timeout=10)
+    counted, none = said.splitlines()
+    assert int(counted.removeprefix("ok: ")) > 0
+    assert none == "ng: 0"
+    assert posting.returncode == 0
+
+
+def test_finish_txt_of_the_last_run_is_named(tmp_path: Path) -> None:
+    (tmp_path / "finish.txt").touch()
+    result = poster("post", "1", "--endpoint", unused_url(), cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "Error: finish.txt is there already: remove it to start posting\n",
+    )
+
+
+def test_run_writes_a_history_and_points_latest_at_it(tmp_path: Path) -> None:
+    with http_server(ok) as url:
+        result = poster(
+            *("run", "--endpoint", url, "--posters", "2", "--pause", "0.05", "--duration", "1"),
+            cwd=tmp_path,
+        )
+    assert result.returncode == 0, result.stderr
+    path = tmp_path / result.stdout.strip()
+    run, *calls = (decode(line) for line in path.read_text().splitlines())
+    assert isinstance(run, Run)
+    assert (run.target, run.loop, run.posters, run.pause_s) == ("url", "closed", 2, 0.05)
+    assert len(calls) > 10
+    assert {call.outcome for call in calls if isinstance(call, Observation)} == {"ok"}
+    assert (tmp_path / "runs" / "latest" / "history.jsonl").samefile(path)
+
+
+def test_ctrl_c_ends_a_run_with_a_whole_history(tmp_path: Path) -> None:
+    with http_server(ok) as url:
+        running = subprocess.Popen(
+            [*POSTER, "run", "--endpoint", url, "--pause", "0.01", "--out", "out"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(1.5)
+        running.send_signal(2)
+        said, narrated = running.communicate(timeout=10)
+    assert running.returncode == 0, narrated
+    assert said == "out/history.jsonl\n"
+    lines = (tmp_path / "out" / "history.jsonl").read_text().splitlines()
+    rows = [row for row in map(decode, lines) if isinstance(row, Observation)]
+    assert sorted(row.seq for row in rows) == list(range(1, len(rows) + 1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "said"),
+    [
+        (["run"], 2, "name what to call: either --endpoint URL or --stack-name NAME"),
+        (["run", "--endpoint", "todo.example"], 2, "is no http or https URL"),
+        (["post", "0", "--endpoint", "http://127.0.0.1:1"], 2, "0 is not in the range"),
+        (["experiment", "--app", "."], 4, "template.yaml is missing"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_an_exit_code(
+    arguments: list[str], exit_code: int, said: str, tmp_path: Path
+) -> None:
+    result = poster(*arguments, cwd=tmp_path)
+    assert result.returncode == exit_code
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_without_credentials_a_real_run_says_so_and_makes_nothing(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_REGION": "eu-west-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    result = subprocess.run(
+        [*POSTER, "experiment", "--target", "aws"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert result.returncode == 5
+    assert result.stderr == (
+        "Error: there are no AWS credentials: run `aws configure` or `aws sso login`\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_region_a_real_run_says_so(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "AWS_CONFIG_FILE": os.devnull}
+    result = subprocess.run(
+        [*POSTER, "experiment", "--target", "aws"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert result.returncode == 5
+    assert "no region is set: pass --region" in result.stderr

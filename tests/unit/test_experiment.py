@@ -1,0 +1,167 @@
+"""The nine phases, with fakes in the place of the engine, the deployer and the account."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poster.clock import Clock, RunClock
+from poster.deploy import DeployError, Release
+from poster.engine import Emit, Load
+from poster.experiment import ExperimentError, Plan, Rig, run_experiment
+from poster.record import Observation, Run, Step, decode
+from poster.stack import Outputs
+from poster.watch import Watch
+
+
+class World:
+    """What a release is to callers and to the control plane: here they agree at once."""
+
+    name = "local"
+    environment: dict[str, str] = {}  # noqa: RUF012
+    through_proxies = False
+
+    def __init__(self) -> None:
+        self.marker = ""
+        self.items: list[dict[str, Any]] = []
+
+    def client(self, service: str) -> Any:
+        raise AssertionError("the experiment talks to AWS through the stack")
+
+    def reachable(self, api_endpoint: str) -> str:
+        return api_endpoint
+
+
+class FakeStack:
+    name = "todo-sample-1"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def outputs(self) -> Outputs:
+        return Outputs("http://here/todo", "fn", "Sample", "todo-sample-1-table")
+
+    def rows(self, outputs: Outputs) -> Iterator[dict[str, Any]]:
+        yield from self._world.items
+
+    def log_group(self, outputs: Outputs) -> str:
+        return "/todo"
+
+    def log_streams(self, log_group: str) -> list[str]:
+        return ["one", "two"]
+
+
+class FakeDeployer:
+    def __init__(self, world: World, clock: Clock, fails_at: str | None = None) -> None:
+        self._world = world
+        self._clock = clock
+        self._fails_at = fails_at
+        self._versions = itertools.count(1)
+
+    def deploy(self, release: Release) -> Generator[Step, None, None]:
+        yield Step("deploy-started", self._clock.now_ns())
+        if release.marker == self._fails_at:
+            yield Step("deploy-failed", self._clock.now_ns())
+            raise DeployError("rolled back")
+        version = next(self._versions)
+        before = str(version - 1) if version > 1 else None
+        yield Step("alias-updated", self._clock.now_ns(), {"from": before, "to": str(version)})
+        self._world.marker = release.marker
+
+
+class FakeEngine:
+    """Calls every millisecond; every answer is written to the table."""
+
+    def __init__(self, world: World, breaks_after: int | None = None) -> None:
+        self._world = world
+        self._breaks_after = breaks_after
+
+    def run(self, load: Load, clock: Clock, emit: Emit, stop: threading.Event) -> None:
+        for seq in itertools.count(1):
+            if stop.is_set():
+                return
+            if seq == self._breaks_after:
+                raise OSError("disk full")
+            todo_id, at_ns, marker = f"t01-{seq:04d}", clock.now_ns(), self._world.marker
+            self._world.items.append(
+                {"todoId": todo_id, "title": "t", "createdAt": 1, "lambda": marker}
+            )
+            emit(Observation(seq, 1, todo_id, at_ns, at_ns, at_ns, "ok", 200, marker=marker))
+            time.sleep(0.001)
+
+
+class Silent:
+    def phase(self, sentence: str) -> None: ...
+
+    def step(self, step: Step) -> None: ...
+
+    def observed(self, observation: Observation) -> None: ...
+
+
+def run(tmp_path: Path, world: World, **parts: Any) -> Path:
+    clock = RunClock()
+    directory = tmp_path / "runs" / "one"
+    directory.mkdir(parents=True)
+    plan = Plan(directory, 1, 0.0, parts.pop("deploys", 2), quiet_s=0.05, take_over_timeout_s=0.5)
+    engine = FakeEngine(world, parts.pop("breaks_after", None))
+    deployer = FakeDeployer(world, clock, **parts)
+    run_experiment(plan, Rig(world, FakeStack(world), deployer, engine, clock, Watch(), Silent()))
+    return directory
+
+
+def rows_of(directory: Path) -> list[Run | Observation | Step]:
+    return [decode(line) for line in (directory / "history.jsonl").read_text().splitlines()]
+
+
+def test_every_release_is_deployed_in_order_and_everything_is_saved(tmp_path: Path) -> None:
+    directory = run(tmp_path, World(), deploys=5)
+    header, *rows = rows_of(directory)
+    assert isinstance(header, Run)
+    named = [release["marker"] for release in header.settings["releases"]]
+    assert named == ["aaa", "xxx", "yyy", "zzzzz", "r5", "r6"]
+    answered = [row.marker for row in rows if isinstance(row, Observation)]
+    assert [marker for marker, _ in itertools.groupby(answered)] == named
+    assert {path.name for path in directory.iterdir()} >= {
+        *("history.jsonl", "rows.jsonl", "result.json", "report.txt", "log_streams.txt"),
+    }
+    assert (tmp_path / "runs" / "latest").resolve() == directory.resolve()
+
+
+def test_a_deploy_that_fails_under_traffic_keeps_the_history(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match="rolled back"):
+        run(tmp_path, World(), fails_at="xxx")
+    rows = rows_of(tmp_path / "runs" / "one")
+    assert "deploy-failed" in [row.name for row in rows if isinstance(row, Step)]
+    assert {row.marker for row in rows if isinstance(row, Observation)} == {"aaa"}
+
+
+def test_a_first_deploy_that_fails_makes_no_call(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match="rolled back"):
+        run(tmp_path, World(), fails_at="aaa")
+    assert not (tmp_path / "runs" / "one" / "history.jsonl").exists()
+
+
+def test_a_release_that_callers_never_get_ends_the_run(tmp_path: Path) -> None:
+    class Stuck(World):
+        marker = property(lambda self: "aaa", lambda self, value: None)
+
+    with pytest.raises(ExperimentError, match="did not get only release xxx"):
+        run(tmp_path, Stuck())
+
+
+def test_what_broke_the_posting_is_raised_not_the_wait_that_it_ended(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="disk full"):
+        run(tmp_path, World(), breaks_after=30)
+
+
+def test_rows_of_an_earlier_run_are_refused(tmp_path: Path) -> None:
+    world = World()
+    world.items.append({"todoId": "t01-0001"})
+    with pytest.raises(ExperimentError, match="holds rows of an earlier run; choose another"):
+        run(tmp_path, world)
