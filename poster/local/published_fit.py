@@ -1,6 +1,4 @@
-"""Fits the lag distribution ``published`` to the published rows, and writes docs/propagation.md.
-
-    python -m poster.local.published_fit tests/data/published_runs.csv docs/propagation.md
+"""Fits the lag distribution ``published`` to the published rows.
 
 The rows are the excerpts around each of the three deploys, 126 in all, and two more facts about
 each run: every row above its excerpt was old, every row below it, up to the run's total, was new.
@@ -11,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -204,15 +201,3 @@ def _named(family: Family, x: Floats) -> dict[str, float]:
 
 def _natural(name: str, value: float) -> float:
     return float(scipy.special.expit(value) if name.endswith("share") else np.exp(value))
-
-
-def main(arguments: list[str]) -> None:
-    """Read the rows named first, write the page named second."""
-    from poster.local.published_page import render
-
-    rows, page = arguments
-    Path(page).write_text(render(Path(rows)), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -1,5 +1,7 @@
 """Writes docs/propagation.md: what was fitted to the published rows, how well, and with what doubt.
 
+    python -m poster.local.published_page tests/data/published_runs.csv docs/propagation.md
+
 Every number on the page is computed here, from the rows and with a fixed seed, so that a test can
 hold the page against the code.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import string
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
@@ -189,7 +192,7 @@ def _triples(items: Sequence[T]) -> list[Sequence[T]]:
 _PAGE = """\
 # How long an alias switch takes to reach callers: the lag distribution `published`
 
-Written by `python -m poster.local.published_fit`; a test holds this page against the code.
+Written by `python -m poster.local.published_page`; a test holds this page against the code.
 It describes simulated propagation: a model fitted to a public table, not a measurement of AWS.
 
 ## The model
@@ -260,3 +263,13 @@ simulated runs are no more likely under the fit than the published three in ${li
 (parametric bootstrap without refitting, which errs towards a high number). Nothing here speaks
 against the model; three deploys could not speak loudly.
 """
+
+
+def main(arguments: list[str]) -> None:
+    """Read the rows named first, write the page named second."""
+    rows, page = arguments
+    Path(page).write_text(render(Path(rows)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -68,7 +68,7 @@ def test_the_constants_in_the_code_are_the_fit() -> None:
 
 def test_the_page_is_what_the_code_writes() -> None:
     assert PAGE.read_text(encoding="utf-8") == render(ROWS), (
-        "run: python -m poster.local.published_fit tests/data/published_runs.csv"
+        "run: python -m poster.local.published_page tests/data/published_runs.csv"
         " docs/propagation.md"
     )
 
