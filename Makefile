@@ -46,6 +46,7 @@ strategies: setup ## every way of deploying, one after another on the local AWS,
 	  runs+=("runs/$$(readlink runs/latest)"); }; \
 	run --lag instant --name instant; \
 	for way in $(WAYS); do run --strategy "$$way"; done; \
+	poster compare --format json "$${runs[@]}" > runs/strategies.json; \
 	poster compare --plot runs/strategies.svg "$${runs[@]}"
 
 test: lint types template unit integration ## everything CI checks
@@ -77,5 +78,5 @@ clean: ## remove what setup and the builds made; keeps runs/
 notebook: setup ## run the notebook on RUN (default: its sample) and keep its outputs
 	cd notebooks && jupyter execute --inplace deploy_mixing.ipynb
 
-figures: setup ## draw the documentation's pictures anew
-	python docs/figures.py docs/images
+figures: setup ## draw the documentation's pictures and fill in its tables
+	python docs/figures.py

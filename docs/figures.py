@@ -5,12 +5,14 @@ python docs/figures.py DIRECTORY
 
 from __future__ import annotations
 
-import sys
+import json
 from pathlib import Path
 
 from poster import history as histories
 from poster.analysis import analyse
+from poster.compare import Line
 from poster.published import load_published
+from poster.report import comparison
 from poster.report.plots import save, strip
 
 ROOT = Path(__file__).parents[1]
@@ -25,5 +27,16 @@ def draw(into: Path) -> None:
         save(strip(history, transition), into / f"{name}.svg")
 
 
+def filled(readme: str) -> str:
+    """Return the README with the table of the ways of deploying filled in."""
+    found = json.loads((ROOT / "docs" / "strategies.json").read_text(encoding="utf-8"))
+    table = comparison.render_markdown([Line(**line) for line in found])
+    before, begin, rest = readme.partition("<!-- strategies:begin -->\n")
+    _, end, after = rest.partition("<!-- strategies:end -->")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]))
+    draw(ROOT / "docs" / "images")
+    page = ROOT / "README.md"
+    page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -21,12 +21,12 @@ from poster.cli.live import Narrator
 from poster.cli.types import FaultType, WayType, lag_option, seed_option
 from poster.clock import RunClock
 from poster.cost import estimate_usd
+from poster.curl_engine import CurlEngine
 from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli
 from poster.deploy.shifted import ErrorBudget
 from poster.deploy.ways import Needs, Way, deployer_for, forms
-from poster.engine import RequestsEngine
 from poster.errors import PosterError
 from poster.experiment import Plan, Rig, run_experiment
 from poster.journal import HISTORY, new_run_directory
@@ -219,7 +219,7 @@ def _run(
             budget=ErrorBudget(options.error_budget, failed=lambda: watch.failed),
         )
         deployer = deployer_for(options.strategy, needs)
-        rig = Rig(target, stack, deployer, RequestsEngine(), clock, watch, narrator)
+        rig = Rig(target, stack, deployer, CurlEngine(), clock, watch, narrator)
         if isinstance(target, LocalTarget):
             return run_experiment(plan, rig)
         with removed_afterwards(stack, target.region, needs.sam, needs.application, options.keep):

@@ -86,7 +86,12 @@ def test_the_readme_shows_nothing_but_these_kinds_of_commands() -> None:
 
 
 def test_the_pictures_are_what_the_code_draws(tmp_path: Path) -> None:
-    draw = runpy.run_path(str(ROOT / "docs" / "figures.py"))["draw"]
-    draw(tmp_path)
+    runpy.run_path(str(ROOT / "docs" / "figures.py"))["draw"](tmp_path)
     drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert drawn == {path.name: path.read_text() for path in (ROOT / "docs" / "images").iterdir()}
+
+
+def test_the_tables_are_what_was_measured() -> None:
+    filled = runpy.run_path(str(ROOT / "docs" / "figures.py"))["filled"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert filled(readme) == readme
