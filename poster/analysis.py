@@ -14,13 +14,15 @@ import polars as pl
 
 from poster.checks import Checks, check
 from poster.clocks import ClockEstimate, estimate_clock
-from poster.history import History
+from poster.history import History, Source
+from poster.merge import offsets, shared_todos
 from poster.record import SCHEMA, Run, Step
 from poster.releases import releases_table
 from poster.statistics import CONFIDENCE, STALE_SHARE, quantiles_ms
 from poster.transition import Quantiles, Transition, Unseen, transitions_in
 from poster.verdict import Kind, judge
 
+CALLS_DROPPED = "calls-dropped"
 LATENESS_SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
 
 
@@ -50,6 +52,8 @@ class Result:
     """What a history proves."""
 
     run: Run
+    sources: tuple[Source, ...]  # of a merged history
+    shared_todos: int  # todo ids that several sources called
     steps: list[Step]
     calls: Calls
     releases: list[Release]
@@ -86,6 +90,15 @@ class Result:
                 **{name: getattr(checks, name).count for name in counted},
                 "malformed_lines": checks.malformed_lines,
             },
+            "merged": [
+                {
+                    "run_id": source.run_id,
+                    "calls": source.calls,
+                    "offset_ms": None if offset is None else offset.offset_ms,
+                    "error_ms": None if offset is None else offset.error_ms,
+                }
+                for source, offset in zip(self.sources, offsets(self.sources), strict=True)
+            ],
             "clock": {"skew_ms": self.clock.skew_ms, "error_ms": self.clock.error_ms},
             "schedule": {"lateness_ms": self.lateness_ms, "dropped": self.dropped},
             "verdict": self.verdict,
@@ -101,6 +114,8 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
     verdict = judge(history, transitions, unseen, checks)
     return Result(
         run=history.run,
+        sources=history.sources,
+        shared_todos=shared_todos(history.observations) if history.sources else 0,
         steps=history.steps,
         calls=_calls(history.observations),
         releases=[Release(**row) for row in releases_table(history.observations)],
@@ -132,7 +147,7 @@ def _calls(observations: pl.DataFrame) -> Calls:
 
 def _dropped(steps: list[Step]) -> int:
     """Return how many planned calls the engine says it never sent."""
-    counts = [step.detail.get("dropped") for step in steps]
+    counts = [step.detail.get("count") for step in steps if step.name == CALLS_DROPPED]
     return sum(count for count in counts if type(count) is int and count > 0)
 
 
@@ -158,4 +173,8 @@ def _transition_json(transition: Transition) -> dict[str, Any]:
         "errors": {"fail": transition.fail, "unknown": transition.unknown},
         "latency_ms": transition.latency_ms,
         "stale_share": [list(point) for point in transition.stale_share],
+        "stages": [
+            {**dataclasses.asdict(stage), "stale_ci": list(stage.stale_ci)}
+            for stage in transition.stages
+        ],
     }

@@ -11,6 +11,7 @@ Invariant: a check never changes another one's count.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import polars as pl
 
@@ -64,8 +65,8 @@ def check(history: History, rows: pl.DataFrame | None, clock: ClockEstimate) -> 
         chimeras=_chimeras(observations, history.run.settings.get("releases")),
         unknown_written=store.calls_with_row("unknown"),
         unknown_not_written=store.calls_without_row("unknown"),
-        sequence_gaps=_sequence_gaps(observations["seq"]),
-        repeated_seqs=_repeated_seqs(observations["seq"]),
+        sequence_gaps=_run_by_run(_sequence_gaps, observations),
+        repeated_seqs=_run_by_run(_repeated_seqs, observations),
         mixed_versions=_mixed_versions(observations),
         outside_call=Finding(clock.outside, tuple(f"call {seq}" for seq in clock.outside_seqs)),
         malformed_lines=history.malformed_lines,
@@ -164,6 +165,16 @@ def _chimeras(observations: pl.DataFrame, releases: object) -> Finding:
     return Finding(
         sum(calls for _, calls in mixed), tuple(text for text, _ in mixed[:MAX_WITNESSES])
     )
+
+
+def _run_by_run(find: Callable[[pl.Series], Finding], observations: pl.DataFrame) -> Finding:
+    """Look at the numbers that each run gave its calls; a merged history has several runs."""
+    if "run" not in observations.columns:
+        return find(observations["seq"])
+    runs = observations.select("run", "run_seq").partition_by("run", as_dict=True)
+    found = {run: find(calls["run_seq"]) for (run,), calls in sorted(runs.items())}
+    witnesses = [f"run {run}, {each}" for run, one in found.items() for each in one.witnesses]
+    return Finding(sum(one.count for one in found.values()), tuple(witnesses[:MAX_WITNESSES]))
 
 
 def _sequence_gaps(seq: pl.Series) -> Finding:

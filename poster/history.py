@@ -79,25 +79,29 @@ class HistoryError(PosterError):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """One of the histories that were merged into one (``poster.merge``)."""
+
+    run_id: str
+    calls: int
+    skew_ms: float | None  # server's clock minus its own; None: placed by its wall clock
+    error_ms: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class History:
-    """One run as columns: ``observations`` by seq, ``steps`` by time."""
+    """One run as columns: ``observations`` by seq, ``steps`` by time.
+
+    A merged one names its ``sources``; its observations have two columns more: ``run`` (the place
+    of their source, from 1) and ``run_seq`` (their number there).
+    """
 
     run: Run
     observations: pl.DataFrame
     steps: list[Step]
     malformed_lines: int = 0
     torn_bytes: int = 0
-
-    @property
-    def missing_seqs(self) -> int:
-        """Numbers between 1 and the highest ``seq`` that no observation carries."""
-        seq = self.observations["seq"].filter(self.observations["seq"] > 0)
-        return int(seq.max() or 0) - seq.n_unique()  # type: ignore[arg-type]
-
-    @property
-    def duplicate_seqs(self) -> int:
-        """Observations whose ``seq`` another observation has already used."""
-        return self.observations.height - self.observations["seq"].n_unique()
+    sources: tuple[Source, ...] = ()
 
 
 @dataclasses.dataclass(slots=True)

@@ -44,6 +44,7 @@ class Answers:
     served_unit_ns: int  # 1_000_000: the server's clock; 1: our clock at the answer's arrival
     release: NDArray[np.int64]  # index into names
     names: list[str]
+    run: NDArray[np.int64] | None = None  # of a merged history: the place of the source, from 1
 
     @property
     def by_server_clock(self) -> bool:
@@ -97,6 +98,7 @@ def answers_in(observations: pl.DataFrame) -> Answers:
             pl.col("received_ns").fill_null(pl.col("sent_ns")),
             "server_ms",
             "release",
+            *(["run"] if "run" in observations.columns else []),
         )
         .collect()
     )
@@ -111,6 +113,7 @@ def answers_in(observations: pl.DataFrame) -> Answers:
         served_unit_ns=1_000_000 if by_server else 1,
         release=codes,
         names=names,
+        run=answers["run"].to_numpy() if "run" in answers.columns else None,
     )
 
 

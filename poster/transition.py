@@ -19,8 +19,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from poster.history import History
+from poster.overlap import Overlap, certain_window_ns, first_certain
 from poster.record import LoopKind, Step
 from poster.releases import Answers, State, answers_in, course_of, ranks_of
+from poster.stages import Stage, stages_of
 from poster.statistics import Point, Settled, quantiles_ms, settled, stale_share, wilson
 
 DEPLOY_STARTED = "deploy-started"
@@ -37,15 +39,6 @@ class Phase:
     deploy_ns: int  # the deploy-started step, where there is one, else the zero
     zero_ns: int
     next_deploy_ns: int | None  # None: the last deploy
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Overlap:
-    """Two calls that prove mixing: the old answer came after the new one."""
-
-    new_seq: int
-    old_seq: int
-    certain: bool  # the old call was sent after the new answer was in; no clock is compared
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,6 +68,7 @@ class Transition:
     cold_starts: int  # among the calls that errors are counted in
     latency_ms: dict[str, Quantiles]
     stale_share: list[Point]
+    stages: list[Stage]  # of a shift by weights; empty where the alias moved in one step
     overlap: Overlap | None
     old_answers: int  # ok answers of an older release in the whole history
     new_answers: int
@@ -148,14 +142,15 @@ def _transition(
     place: int,
     phase: Phase,
 ) -> Transition:
-    is_new, is_old = ranks >= place, (ranks >= 0) & (ranks < place)
+    is_known = ranks >= 0
+    is_new, is_old = ranks >= place, is_known & (ranks < place)
     first_new, last_old = answers.first(is_new), answers.last(is_old)
     stale, answered = _stale_between(answers, is_new, is_old, first_new, last_old)
     span = max(0, int(answers.served[last_old]) - int(answers.served[first_new]))
-    certain_ns = int(answers.sent_ns[is_old].max()) - int(answers.received_ns[is_new].min())
     times_s, flags = _since(answers, is_old, phase.zero_ns)
     when = settled(times_s, flags)
     settled_ns = None if when.upper_s is None else phase.zero_ns + round(when.upper_s * 1e9)
+    bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
     calls_ok, calls_ng = _ok_and_ng(history.observations, phase)
     during = (
         history.observations.lazy()
@@ -173,7 +168,7 @@ def _transition(
         first_new_seq=int(answers.seq[first_new]),
         last_old_seq=int(answers.seq[last_old]),
         window_s=span * answers.served_unit_ns / 1e9,
-        certain_window_s=max(0, certain_ns) / 1e9,
+        certain_window_s=certain_window_ns(answers, is_new, is_old, history.sources) / 1e9,
         settled=when,
         settled_ns=settled_ns,
         answered=answered,
@@ -189,7 +184,12 @@ def _transition(
             history, phase, settled_ns or max(phase.zero_ns, int(answers.received_ns[last_old]))
         ),
         stale_share=stale_share(times_s, flags),
-        overlap=_overlap(answers, is_new, is_old, first_new, last_old) if stale else None,
+        stages=stages_of(
+            history.steps, course[place].switch_ns, answers.sent_ns[is_known], is_old[is_known]
+        ),
+        overlap=first_certain(answers, is_new, is_old, history.sources) or bounding
+        if stale
+        else None,
         old_answers=int(is_old.sum()),
         new_answers=int(is_new.sum()),
     )
@@ -238,23 +238,6 @@ def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.
     order = np.lexsort((answers.seq[window], answers.received_ns[window], answers.poster[window]))
     posters, new = answers.poster[window][order], is_new[window][order]
     return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
-
-
-def _overlap(
-    answers: Answers,
-    is_new: NDArray[np.bool_],
-    is_old: NDArray[np.bool_],
-    first_new: int,
-    last_old: int,
-) -> Overlap:
-    """Return the first old call that was surely sent after a new answer, else the bounding pair."""
-    arrived = np.flatnonzero(is_new)
-    earliest = arrived[np.argmin(answers.received_ns[arrived])]
-    later = np.flatnonzero(is_old & (answers.sent_ns > answers.received_ns[earliest]))
-    if later.size:
-        witness = later[np.argmin(answers.sent_ns[later])]
-        return Overlap(int(answers.seq[earliest]), int(answers.seq[witness]), certain=True)
-    return Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
 
 
 def _end_of_errors(phase: Phase, settled_ns: int | None) -> int | None:

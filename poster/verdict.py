@@ -25,7 +25,7 @@ Kind = Literal["clean", "mixed", "broken", "unknown"]
 # Five new answers in a row refute, at 95 %, that half of the calls are still stale (0.5**5 = 0.03).
 FEWEST_NEW_ANSWERS = 5
 BASELINE_LEVEL = 0.05
-GAP_S = 1.0  # a poster that pauses longer than this and ten times its usual pause has stopped
+GAP_S = 1.0  # a poster that is silent for longer and ten times its usual pause has stopped
 GAP_FACTOR = 10
 
 
@@ -46,7 +46,7 @@ def judge(
         return broken
     mixed = [transition for transition in transitions if transition.stale]
     if mixed:
-        return Verdict("mixed", _mixed_witness(max(mixed, key=lambda mix: mix.window_s)))
+        return Verdict("mixed", mixed_witness(max(mixed, key=lambda mix: mix.window_s)))
     doubt = _doubt(history, transitions, unseen)
     if doubt is not None:
         return Verdict("unknown", doubt)
@@ -128,7 +128,8 @@ def _beyond(before: pl.DataFrame, during: pl.DataFrame) -> bool:
     return chance <= BASELINE_LEVEL
 
 
-def _mixed_witness(transition: Transition) -> str:
+def mixed_witness(transition: Transition) -> str:
+    """Return which two calls show that a transition was mixed; it has stale answers."""
     overlap = transition.overlap
     assert overlap is not None  # stale answers come with an overlap
     old, new = name_of(transition.start), name_of(transition.to)
@@ -172,33 +173,36 @@ def _doubt(
 def _gap(observations: pl.DataFrame, zero_ns: int) -> str | None:
     """Return which poster stopped around the zero of a transition, None if none did.
 
-    A poster's last call ends its posting where the others go on.
+    A poster that waits for an answer has not stopped, however slow the answer is. A poster's last
+    call ends its posting where the others go on.
     """
     history_ends_ns = observations["sent_ns"].max()
-    pauses = (
+    next_ns = pl.col("sent_ns").shift(-1).over("poster")
+    silences = (
         observations.lazy()
         .sort("poster", "sent_ns")
         .select(
             "poster",
-            "sent_ns",
-            pl.col("sent_ns").shift(-1).over("poster").fill_null(history_ends_ns).alias("next_ns"),
+            pl.coalesce("received_ns", next_ns, "sent_ns").alias("begins_ns"),
+            next_ns.fill_null(history_ends_ns).alias("ends_ns"),
         )
-        .with_columns((pl.col("next_ns") - pl.col("sent_ns")).alias("pause_ns"))
+        .with_columns((pl.col("ends_ns") - pl.col("begins_ns")).alias("silent_ns"))
         .with_columns(
             pl.max_horizontal(
-                pl.lit(GAP_S * 1e9), GAP_FACTOR * pl.col("pause_ns").median().over("poster")
+                pl.lit(GAP_S * 1e9), GAP_FACTOR * pl.col("silent_ns").median().over("poster")
             ).alias("longest_ns")
         )
         .filter(
-            pl.col("pause_ns") > pl.col("longest_ns"),
-            pl.col("sent_ns") <= zero_ns + pl.col("longest_ns"),
-            pl.col("next_ns") >= zero_ns,
+            pl.col("silent_ns") > pl.col("longest_ns"),
+            pl.col("begins_ns") <= zero_ns + pl.col("longest_ns"),
+            pl.col("ends_ns") >= zero_ns,
         )
-        .sort("sent_ns")
+        .sort("begins_ns", "poster")
+        .select("poster", "silent_ns")
         .head(1)
         .collect()
     )
-    if pauses.is_empty():
+    if silences.is_empty():
         return None
-    poster, _, _, pause_ns, _ = pauses.row(0)
-    return f"poster {poster} sent nothing for {pause_ns / 1e9:.1f} s"
+    poster, silent_ns = silences.row(0)
+    return f"poster {poster} sent nothing for {silent_ns / 1e9:.1f} s"

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from poster.analysis import Result
 from poster.checks import Checks, Finding
 from poster.history import History
+from poster.merge import offsets
 from poster.record import Run
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
@@ -43,22 +44,30 @@ def render(result: Result, history: History) -> str:
 
 def headline(result: Result) -> str:
     """Return the answer in one sentence, not yet made plain."""
-    deploys = len(result.transitions)
+    chimeras, deploys = _chimeras(result.checks.chimeras), len(result.transitions)
     if result.verdict == "clean":
         return (
-            f"Clean: no caller got old code after new code{_in_deploys(deploys, deploys)},"
-            " and no call failed while new code took over."
+            f"Clean{chimeras and f' but for{chimeras}'}: no caller got old code after new code"
+            f"{_in_deploys(deploys, deploys)}, and no call failed while new code took over."
         )
+    beside = chimeras and f", with{chimeras}"
     if result.verdict == "mixed":
         mixed = [transition for transition in result.transitions if transition.stale]
         longest = max(transition.window_s for transition in mixed)
         return (
-            f"Mixed: callers got old and new code for up to {longest:.3f} s"
+            f"Mixed{beside}: callers got old and new code for up to {longest:.3f} s"
             f"{_in_deploys(len(mixed), deploys)}; {result.witness}."
         )
     if result.verdict == "broken":
-        return f"Broken: {result.witness}."
-    return f"Unknown, the rows cannot tell: {result.witness}."
+        return f"Broken{beside}: {result.witness}."
+    return f"Unknown{beside}, the rows cannot tell: {result.witness}."
+
+
+def _chimeras(found: Finding) -> str:
+    if found.count == 0:
+        return ""
+    calls = "1 chimera" if found.count == 1 else f"{found.count} chimeras"
+    return f" {calls} ({found.witnesses[0]})"
 
 
 def _in_deploys(some: int, deploys: int) -> str:
@@ -72,8 +81,9 @@ def _in_deploys(some: int, deploys: int) -> str:
 def _run_lines(result: Result) -> Iterator[str]:
     run, calls, clock = result.run, result.calls, result.clock
     yield _row("run", f"{plain(run.run_id)}, {run.target}, {plain(run.endpoint)}".rstrip(", "))
-    yield _row("load", _load(run))
+    yield _row("load", load(run))
     yield from _propagation(run)
+    yield from _source_lines(result)
     ng = calls.fail + calls.unknown
     yield _row(
         "calls",
@@ -92,7 +102,8 @@ def _run_lines(result: Result) -> Iterator[str]:
     yield _row("lateness ms", f"{late}; {result.dropped} planned calls never sent")
 
 
-def _load(run: Run) -> str:
+def load(run: Run) -> str:
+    """Return how the calls were made."""
     posters = f"{run.posters} poster{'s' if run.posters != 1 else ''}"
     if run.loop == "open":
         rate = "" if run.rate_per_s is None else f", {run.rate_per_s:g} calls/s"
@@ -110,6 +121,31 @@ def _propagation(run: Run) -> Iterator[str]:
             "propagation",
             "none: the local emulator moves the alias in an instant, so a local run shows a"
             " clean cut",
+        )
+
+
+def _source_lines(result: Result) -> Iterator[str]:
+    if not result.sources:
+        return
+    yield _row(
+        "merged",
+        f"{len(result.sources)} histories; calls are numbered anew, in the order of sending",
+    )
+    for number, (source, offset) in enumerate(
+        zip(result.sources, offsets(result.sources), strict=True), start=1
+    ):
+        if offset is None:
+            clock = "no server time in its answers: placed by its wall clock, error unknown"
+        elif offset.error_ms == 0:
+            clock = "times are on its clock"
+        else:
+            clock = f"its clock {offset.offset_ms:+.1f} ms, give or take {offset.error_ms:.1f} ms"
+        yield _row(f"  run {number}", f"{plain(source.run_id)}, {source.calls} calls; {clock}")
+    if result.shared_todos:
+        yield _row(
+            "  todo ids",
+            f"{result.shared_todos} were called by several runs: the store cannot tell their"
+            " rows apart (poster run --first-poster)",
         )
 
 
@@ -149,7 +185,7 @@ def _deploy_lines(number: int, transition: Transition) -> Iterator[str]:
     )
     yield _row("  stale answers", _stale(transition))
     yield _row("  inversions", f"{transition.inversions} (one poster got new code, then old again)")
-    yield _row("  settled", _settled(transition))
+    yield _row("  settled", settled(transition))
     yield _row(
         "  errors",
         f"{transition.fail} failed, {transition.unknown} unknown until settled;"
@@ -188,7 +224,8 @@ def _stale(transition: Transition) -> str:
     )
 
 
-def _settled(transition: Transition) -> str:
+def settled(transition: Transition) -> str:
+    """Return by when fewer than 1 % of the calls were stale."""
     since = "the switch" if transition.switch_ns is not None else "first new"
     lower, upper = transition.settled.lower_s, transition.settled.upper_s
     if upper is None and lower == 0:
@@ -203,36 +240,38 @@ def _quantiles(quantiles: Quantiles) -> str:
 
 
 def _check_lines(checks: Checks) -> Iterator[str]:
+    yield f"checks ({store_read(checks)})"
+    for name, finding in findings(checks):
+        yield _check(name, finding.count)
+        for witness in finding.witnesses:
+            yield f"      {plain(witness)}"
+
+
+def store_read(checks: Checks) -> str:
+    """Return what the checks that need the store rest on."""
     if checks.rows_read is None:
-        yield "checks (no rows.jsonl: what needs the store was not checked)"
-    else:
-        yield f"checks ({checks.rows_read} rows read from the store)"
-    named = {
-        "lost writes": checks.lost_writes,
-        "duplicate rows": checks.duplicate_rows,
-        "phantom rows": checks.phantom_rows,
-        "answered no, but written": checks.failed_but_written,
-        "answer and row differ": checks.marker_mismatches,
-    }
+        return "no rows.jsonl: what needs the store was not checked"
+    return f"{checks.rows_read} rows read from the store"
+
+
+def findings(checks: Checks) -> Iterator[tuple[str, Finding]]:
+    """Yield the checks that were made, by the names that reports use."""
     if checks.rows_read is not None:
-        for name, finding in named.items():
-            yield from _finding_lines(name, finding)
-        yield _check("unknown, written", checks.unknown_written.count)
-        yield _check("unknown, not written", checks.unknown_not_written.count)
-    yield from _finding_lines("chimeras", checks.chimeras)
-    yield from _finding_lines("two codes, one version", checks.mixed_versions)
-    yield from _finding_lines("server time outside call", checks.outside_call)
-    yield from _finding_lines("missing in sequence", checks.sequence_gaps)
-    yield from _finding_lines("repeated in sequence", checks.repeated_seqs)
-    yield _check("malformed lines", checks.malformed_lines)
+        yield "lost writes", checks.lost_writes
+        yield "duplicate rows", checks.duplicate_rows
+        yield "phantom rows", checks.phantom_rows
+        yield "answered no, but written", checks.failed_but_written
+        yield "answer and row differ", checks.marker_mismatches
+        yield "unknown, written", Finding(checks.unknown_written.count)
+        yield "unknown, not written", Finding(checks.unknown_not_written.count)
+    yield "chimeras", checks.chimeras
+    yield "two codes, one version", checks.mixed_versions
+    yield "server time outside call", checks.outside_call
+    yield "missing in sequence", checks.sequence_gaps
+    yield "repeated in sequence", checks.repeated_seqs
+    yield "malformed lines", Finding(checks.malformed_lines)
     if checks.torn_bytes:
-        yield _check("torn bytes at the end", checks.torn_bytes)
-
-
-def _finding_lines(name: str, finding: Finding) -> Iterator[str]:
-    yield _check(name, finding.count)
-    for witness in finding.witnesses:
-        yield f"      {plain(witness)}"
+        yield "torn bytes at the end", Finding(checks.torn_bytes)
 
 
 def _check(name: str, count: int) -> str:

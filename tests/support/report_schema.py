@@ -33,6 +33,16 @@ TRANSITION = {
     "errors": {"fail": int, "unknown": int},
     "latency_ms": {"before": QUANTILES, "during": QUANTILES, "after": QUANTILES},
     "stale_share": [[float]],
+    "stages": [
+        {
+            "weight": float,
+            "from_s": float,
+            "to_s": (float, NULL),
+            "answered": int,
+            "stale": int,
+            "stale_ci": [float],
+        }
+    ],
 }
 REPORT = {
     "schema": int,
@@ -60,6 +70,9 @@ REPORT = {
         "sequence_gaps": int,
         "malformed_lines": int,
     },
+    "merged": [
+        {"run_id": str, "calls": int, "offset_ms": (float, NULL), "error_ms": (float, NULL)}
+    ],
     "clock": {"skew_ms": (float, NULL), "error_ms": (float, NULL)},
     "schedule": {
         "lateness_ms": {"p50": (float, NULL), "p99": (float, NULL), "max": (float, NULL)},

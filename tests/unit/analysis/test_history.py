@@ -151,12 +151,6 @@ def test_blank_lines_do_not_shift_a_step(tmp_path: Path) -> None:
     assert (read.observations.height, read.malformed_lines) == (2, 0)
 
 
-def test_missing_and_repeated_numbers_are_counted(tmp_path: Path) -> None:
-    found = rows("aaaaaa")
-    read = load(write_history(tmp_path / "history.jsonl", [found[1], found[1], found[4]]))
-    assert (read.missing_seqs, read.duplicate_seqs) == (3, 1)
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [

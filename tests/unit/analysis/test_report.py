@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from poster.analysis import Result, analyse
 from poster.history import History
 from poster.published import load_published
-from poster.record import Observation
+from poster.record import Observation, Step
 from poster.report import json as report_json
 from poster.report import text
 from poster.report.excerpt import excerpt
@@ -63,6 +63,12 @@ def test_the_schema_sees_a_missing_key_an_extra_key_a_wrong_type_and_a_nan() -> 
         assert differences(broken)
 
 
+def test_the_documented_object_is_the_one_that_is_printed() -> None:
+    method = (Path(__file__).parents[3] / "docs" / "method.md").read_text(encoding="utf-8")
+    shown = method.partition("```json\n")[2].partition("```")[0]
+    assert differences(json.loads(shown)) == []
+
+
 def test_json_is_json() -> None:
     result, _ = everything()
     assert json.loads(report_json.render(result)) == json.loads(json.dumps(result.to_json()))
@@ -80,6 +86,32 @@ def test_text_of_a_published_run(golden: Callable[[str, str], None], place: int)
 
 def test_text_of_a_run_in_which_most_things_happened(golden: Callable[[str, str], None]) -> None:
     golden("everything.txt", text.render(*everything()))
+
+
+@pytest.mark.parametrize(
+    ("calls", "begins"),
+    [
+        ("aaa|bbbbb", "Clean but for 1 chimera (call 2: code aaa, configuration bbb): no caller"),
+        ("aaa|babbb", "Mixed, with 1 chimera (call 2: code aaa, configuration bbb): callers got"),
+        (
+            "aaa|b!bbb",
+            "Broken, with 1 chimera (call 2: code aaa, configuration bbb): call 5 failed",
+        ),
+        ("aaa|", "Unknown, with 1 chimera (call 2: code aaa, configuration bbb), the rows cannot"),
+    ],
+)
+def test_chimeras_are_in_the_first_sentence_whatever_the_verdict(calls: str, begins: str) -> None:
+    releases = [{"marker": each, "config_marker": each} for each in ("aaa", "bbb")]
+    found = history_of(
+        (
+            dataclasses.replace(row, config_marker="bbb")
+            if isinstance(row, Observation) and row.seq == 2
+            else row
+            for row in rows(calls)
+        ),
+        dataclasses.replace(RUN, settings={"releases": releases}),
+    )
+    assert text.headline(analyse(found, None)).startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +186,23 @@ def test_a_local_run_without_a_model_says_why_it_is_clean() -> None:
 def test_other_targets_do_not_speak_of_propagation(target: str) -> None:
     found = history("aaa|bbbbb", dataclasses.replace(RUN, target=target))
     assert "propagation" not in text.render(analyse(found, None), found)
+
+
+def test_the_stages_of_a_canary_are_named() -> None:
+    canary, whole = [row for row in rows("|aaa|", moves=["ab", "ab"]) if isinstance(row, Step)]
+    canary = dataclasses.replace(canary, detail={**canary.detail, "weight": 0.1})
+    calls = [row for row in rows("aaabaaabbbbb") if isinstance(row, Observation)]
+    found = history_of([*calls, canary, whole])
+    report = text.render(analyse(found, None), found)
+    assert "  stage 10%      from 0.0 to 0.3 s, 3 of 3 stale (44% to 100%)" in report
+
+
+def test_dropped_calls_are_added_up() -> None:
+    steps = [Step("calls-dropped", n, {"count": count}) for n, count in enumerate([3, 4, "x", -1])]
+    found = history_of([*rows("aaa|bbbbb"), *steps, Step("purge", 1, {"count": 5})])
+    result = analyse(found, None)
+    assert result.to_json()["schedule"]["dropped"] == 7
+    assert "7 planned calls never sent" in text.render(result, found)
 
 
 def test_an_excerpt_has_the_published_form() -> None:

@@ -68,13 +68,13 @@ def test_a_single_late_stale_answer_does_not_move_the_lower_bound() -> None:
 
 
 def test_the_lower_bound_is_the_first_moment_that_is_not_rejected() -> None:
-    # Two stale answers within 9 calls are too dense for 1 %, so it was not settled before the
+    # Two stale answers within 10 calls are too dense for 1 %, so it was not settled before the
     # first of them; the second alone says nothing.
-    assert dict(statistics._dense_windows())[2] == 9
+    assert dict(statistics._dense_windows())[2] == 10
     flags = np.zeros(100, dtype=bool)
-    flags[[0, 8]] = True
+    flags[[0, 9]] = True
     assert settled(np.arange(5.0, 105.0), flags).lower_s == 5
-    flags[[8, 9]] = False, True
+    flags[[9, 10]] = False, True
     assert settled(np.arange(5.0, 105.0), flags).lower_s == 0
 
 
