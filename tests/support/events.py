@@ -2,7 +2,8 @@
 
 A name is an outcome and, where there are several ways to it, the way: ``bad_request_title_empty``
 is a 400 whose sentence begins with the field. ``conflict`` takes ``created`` to be in the table.
-The files have the shape, and but for the body the values, of ``GENERATE_EVENT``.
+The files have the shape of ``GENERATE_EVENT`` and, but for the body and the header that makes a
+``probe``, its values.
 """
 
 from __future__ import annotations
@@ -18,7 +19,13 @@ GENERATE_EVENT = (
     *("--method", "POST", "--path", "todo", "--resource", "/todo", "--stage", "Prod"),
 )
 
-STATUS_OF = {"created": 200, "bad_request": 400, "conflict": 409, "payload_too_large": 413}
+STATUS_OF = {
+    "created": 200,
+    "probe": 200,
+    "bad_request": 400,
+    "conflict": 409,
+    "payload_too_large": 413,
+}
 FIELD_OF = {"body": "body", "todo_id": "todoId", "title": "title"}
 
 

@@ -56,9 +56,13 @@ def test_an_event_takes_the_route_of_the_template(name: str) -> None:
     assert (context["stage"], context["path"]) == (stage, f"/{stage}{route['Path']}")
 
 
-def test_events_differ_in_their_body_alone() -> None:
+def test_events_differ_in_their_body_and_in_the_header_of_a_probe_alone() -> None:
     def envelope(name: str) -> dict[str, Any]:
-        return events.load(name) | {"body": None, "isBase64Encoded": None}
+        event = events.load(name) | {"body": None, "isBase64Encoded": None}
+        for headers in ("headers", "multiValueHeaders"):
+            had = event[headers].pop("X-Poster-Probe", None)
+            assert (had is not None) == (name == "probe")
+        return event
 
     assert all(envelope(name) == envelope("created") for name in events.names())
 

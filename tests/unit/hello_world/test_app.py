@@ -70,7 +70,7 @@ def test_an_event_ends_as_its_name_says(name: str) -> None:
     before = dict(client.items)
     status, body = call(handler, events.load(name))
     assert status == events.status_of(name)
-    assert (client.items == before) == (status != 200)
+    assert (client.items != before) == name.startswith("created")
     field = events.field_of(name)
     if field:
         assert body["message"].split()[0] == field
@@ -103,6 +103,21 @@ def test_the_answer_tells_who_answered_and_the_row_holds_it() -> None:
         "instanceId": {"S": "2026/11/22/[3]c0ffee"},
         "requestId": {"S": "request-1"},
     }
+
+
+def test_a_probe_tells_who_answered_and_writes_nothing() -> None:
+    client = FakeDynamoDB(put_fails("ResourceNotFoundException"))  # the table is not even asked
+    event = events.load("probe")
+    status, body = call(handler_on(client, "bbb", "aaa"), event | {"body": "{"})
+    assert (status, body["message"]) == (200, "probe")
+    assert (body["marker"], body["configMarker"], body["functionVersion"]) == ("bbb", "aaa", "3")
+    assert "todoId" not in body
+
+
+@pytest.mark.parametrize("name", ["x-poster-probe", "X-Poster-Probe", "X-POSTER-PROBE"])
+def test_the_probe_header_may_be_written_in_any_case(name: str) -> None:
+    event = events.load("created") | {"headers": {name: ""}}
+    assert call(handler_on(FakeDynamoDB()), event)[1]["message"] == "probe"
 
 
 def test_only_the_first_call_of_an_environment_is_a_cold_start() -> None:
@@ -162,6 +177,7 @@ proxy_like = st.fixed_dictionaries(
     optional={
         "body": json_values | json_values.map(json.dumps) | nearly_todos.map(json.dumps),
         "isBase64Encoded": st.booleans() | json_values,
+        "headers": json_values | st.just({"X-Poster-Probe": "1"}),
     },
 )
 
@@ -172,8 +188,8 @@ def test_no_event_raises_or_is_answered_with_a_5xx(event: Any) -> None:
     client = FakeDynamoDB()
     status, body = call(handler_on(client), event)
     assert status in {200, 400}
-    assert bool(client.items) == (status == 200)
-    assert isinstance(body["message"], str)
+    assert bool(client.items) == (body["message"] == "ok")
+    assert status == 400 or body["message"] in {"ok", "probe"}
 
 
 @pytest.mark.parametrize(
@@ -228,7 +244,9 @@ def test_a_store_error_keeps_its_cause() -> None:
     assert caught.value.__cause__ is failure
 
 
-@pytest.mark.parametrize("name", ["created", "bad_request_title_missing", "payload_too_large"])
+@pytest.mark.parametrize(
+    "name", ["created", "probe", "bad_request_title_missing", "payload_too_large"]
+)
 def test_every_call_leaves_one_line_that_says_who_answered(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,66 @@
+"""Starts execution environments of the new version before callers need them.
+
+An environment serves one call at a time, so as many calls at once as environments are wanted make
+Lambda start them; quick ones are served twice by the same, so it takes rounds. What counts is the
+environments that have answered, by the name that each gives itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from poster.actions import ActionError
+from poster.clock import Clock
+from poster.curl_engine import CurlEngine
+from poster.engine import Engine, Stop
+from poster.gate.tally import Expected
+from poster.probe import Probed
+from poster.record import Observation
+from poster.schedule import OpenLoop
+
+ROUNDS = 10
+_AT_ONCE_PER_S = 1e5
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Warmed:
+    """How many environments answered, and how many calls that took."""
+
+    environments: int
+    calls: int
+
+
+def warm(
+    probed: Probed,
+    expected: Expected,
+    environments: int,
+    clock: Clock,
+    engine: Engine | None = None,
+) -> Warmed:
+    """Call until that many environments of the expected version have answered.
+
+    Each round makes as many calls more at once. Raises ActionError when ``ROUNDS`` are not enough,
+    or when answers do not name their environment (``instanceId`` in a JSON body).
+    """
+    answered: list[Observation] = []
+    calls = 0
+    for number in range(1, ROUNDS + 1):
+        at_once = environments * number
+        loop = OpenLoop(_AT_ONCE_PER_S, calls=at_once, max_in_flight=at_once)
+        (engine or CurlEngine(probed.exchange)).run(
+            probed.load(loop), clock, answered.append, Stop()
+        )
+        calls += at_once
+        new = [each for each in answered if expected.said_by(each) == "new"]
+        seen = {each.instance_id for each in new} - {None}
+        if len(seen) >= environments:
+            return Warmed(len(seen), calls)
+        if new and not seen:
+            raise ActionError(
+                f"nothing was warmed for sure: answers of {probed.name} do not name their execution"
+                " environment (instanceId in a JSON body)"
+            )
+    raise ActionError(
+        f"{calls} calls of {probed.name} were answered by {len(seen)} execution environments of"
+        f" {expected}, not by {environments}; is its concurrency limited?"
+    )

@@ -1,0 +1,302 @@
+"""Is the gate right, and how late is it? Simulated deploys whose truth is known.
+
+    python -m tests.support.gate_simulation docs/gate.md
+
+runs 2,000 deploys per setting and writes the tables between the marks of that file; the tests run
+fewer. Each front end holds the old version during one or more intervals after the switch; a probe
+is answered by the old version if the front end that it lands on holds it half a latency after
+sending. The test that decides is the gate's own.
+
+*Stale share* S(t): the share of front ends that hold the old version at t. *False release*: S is
+above the gate's ``stale_share`` at the moment of the release. *Settled*: no front end holds the old
+version any more, for good. *Delay*: from settled to the release.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poster.gate.sequential import Rule, SequentialTest
+from poster.local.lag import PUBLISHED
+
+TRIALS = 2000
+DEFAULT_RULE = Rule()
+LATENCY_S, LATENCY_TAIL_S = 0.01, 0.01  # least, and the mean of what comes on top
+POLL_S = 1.0  # how often scripts look at the control plane
+
+Floats = NDArray[np.float64]
+# (front ends, intervals, 2): when each front end holds the old version, seconds after the switch.
+Held = Callable[[np.random.Generator, int], Floats]
+
+
+def published(draw: np.random.Generator, front_ends: int) -> Floats:
+    """The lags fitted to the published runs."""
+    slow = draw.random(front_ends) < PUBLISHED.slow_share
+    return _until(np.where(slow, draw.exponential(PUBLISHED.slow_mean_s, front_ends), 0.0))
+
+
+def heavy_tail(draw: np.random.Generator, front_ends: int) -> Floats:
+    """Lomax lags: P(lag > t) = (1 + t)^-1.5, whose variance is infinite."""
+    return _until(draw.pareto(1.5, front_ends))
+
+
+def one_stuck(draw: np.random.Generator, front_ends: int) -> Floats:
+    """The published lags, and one front end that takes 60 s."""
+    held = published(draw, front_ends)
+    held[0, 0, 1] = 60.0
+    return held
+
+
+def flapping(draw: np.random.Generator, front_ends: int) -> Floats:
+    """The published lags; a third of the front ends then goes back to the old version once.
+
+    After 2 s in the mean, for 1.5 s in the mean.
+    """
+    lags_s = published(draw, front_ends)[:, 0, 1]
+    back_s = lags_s + draw.exponential(2.0, front_ends)
+    again_s = np.where(
+        draw.random(front_ends) < 1 / 3, back_s + draw.exponential(1.5, front_ends), back_s
+    )
+    first = np.stack([np.zeros(front_ends), lags_s], axis=1)
+    return np.stack([first, np.stack([back_s, again_s], axis=1)], axis=1)
+
+
+def hovering(draw: np.random.Generator, front_ends: int) -> Floats:
+    """Just above the limit for a minute: of 1,000 front ends 11 take 60 s."""
+    lags_s = np.zeros(front_ends)
+    lags_s[: math.floor(0.011 * front_ends)] = 60.0
+    return _until(lags_s)
+
+
+def flapping_on(draw: np.random.Generator, front_ends: int) -> Floats:
+    """One front end goes back for 2 s in every 15 s, for two minutes."""
+    held = np.zeros((front_ends, 8, 2))
+    held[0, :, 0] = 15.0 * np.arange(8) + draw.uniform(0, 13)
+    held[0, :, 1] = held[0, :, 0] + 2.0
+    return held
+
+
+def _until(lags_s: Floats) -> Floats:
+    return np.stack([np.zeros_like(lags_s), lags_s], axis=1)[:, None, :]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Setting:
+    """What a set of trials has in common."""
+
+    name: str
+    held: Held
+    front_ends: int = 40
+    rate_per_s: float = 50.0
+    rule: Rule = DEFAULT_RULE
+    fresh_share: float = 1.0  # of the probes; the others share two connections that stay
+    is_sticky: bool = False  # a connection stays at one front end
+    failed_share: float = 0.0
+
+    @property
+    def least_s(self) -> float:
+        """Return k / rate: what k answers take."""
+        return self.rule.answers_needed / self.rate_per_s
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trial:
+    """One deploy: the truth, and when it was released; seconds after the switch."""
+
+    held: Floats
+    released_s: float
+
+    @property
+    def settled_s(self) -> float:
+        """Return when the last front end let go of the old version for good."""
+        return float(self.held[:, :, 1].max(initial=0.0))
+
+    def stale_share(self, at_s: float) -> float:
+        """Return S."""
+        holds = (self.held[:, :, 0] <= at_s) & (at_s < self.held[:, :, 1])
+        return float(holds.any(axis=1).mean())
+
+    def is_false(self, stale_share: float) -> bool:
+        """Return whether this was a false release."""
+        return self.stale_share(self.released_s) > stale_share
+
+    def comes_back(self, stale_share: float) -> bool:
+        """Return whether S rises above the limit after the release."""
+        starts = self.held[:, :, 0][self.held[:, :, 1] > self.held[:, :, 0]]
+        return any(
+            self.stale_share(at_s) > stale_share for at_s in starts[starts > self.released_s]
+        )
+
+
+def trial(setting: Setting, seed: int) -> Trial:
+    """Deploy and wait with the gate."""
+    draw = np.random.default_rng([seed, *setting.name.encode()])
+    held = setting.held(draw, setting.front_ends)
+    count = math.ceil((held.max() + 4 * setting.least_s + 5) * setting.rate_per_s)
+    sent_s = (np.arange(count) + draw.random()) / setting.rate_per_s
+    latency_s = LATENCY_S + draw.exponential(LATENCY_TAIL_S, count)
+    ended_s = sent_s + latency_s
+    landed = _landed(setting, draw, count)
+    at_s = (sent_s + latency_s / 2)[:, None]
+    is_old = ((held[landed, :, 0] <= at_s) & (at_s < held[landed, :, 1])).any(axis=1)
+    failed = draw.random(count) < setting.failed_share
+    said = np.where(failed, "fail", np.where(is_old, "old", "new")).tolist()
+    sent_ns, ended_ns = ((each * 1e9).astype(int).tolist() for each in (sent_s, ended_s))
+    test = SequentialTest(setting.rule)
+    for place in np.argsort(ended_s, kind="stable").tolist():
+        test.ended(place + 1, sent_ns[place], ended_ns[place], said[place])
+        if test.passed:
+            return Trial(held, ended_ns[place] / 1e9)
+    raise AssertionError(f"{setting.name}, seed {seed}: the gate did not pass")
+
+
+def _landed(setting: Setting, draw: np.random.Generator, count: int) -> NDArray[np.int64]:
+    anywhere = draw.integers(0, setting.front_ends, count)
+    if not setting.is_sticky:
+        return anywhere
+    kept = draw.integers(0, setting.front_ends, 2)[np.arange(count) % 2]
+    return np.where(draw.random(count) < setting.fresh_share, anywhere, kept)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Measured:
+    """What a way of waiting did over all trials of a setting."""
+
+    false: float
+    back: float
+    delay_s: float  # median
+
+
+def measured(trials: list[Trial], stale_share: float) -> Measured:
+    """Count."""
+    return Measured(
+        false=float(np.mean([each.is_false(stale_share) for each in trials])),
+        back=float(np.mean([each.comes_back(stale_share) for each in trials])),
+        delay_s=float(np.median([each.released_s - each.settled_s for each in trials])),
+    )
+
+
+def gate(setting: Setting, trials: int) -> list[Trial]:
+    """Return the trials of the gate."""
+    return [trial(setting, seed) for seed in range(trials)]
+
+
+# What is done by hand today, beginning when the deploy command returns: at the switch.
+BY_HAND: dict[str, Callable[[np.random.Generator], float]] = {
+    "`sleep 10`": lambda draw: 10.0,
+    "`sleep 60`": lambda draw: 60.0,
+    # It said Successful before the version was published: the first look finds it.
+    "poll LastUpdateStatus": lambda draw: 0.0,
+    # The alias is read until it is at the new version.
+    "poll get-alias": lambda draw: draw.uniform(0, POLL_S),
+}
+
+
+def by_hand(way: str, trials: list[Trial]) -> list[Trial]:
+    """Return the same deploys, waited for in that way."""
+    draw = np.random.default_rng(0)
+    return [dataclasses.replace(each, released_s=BY_HAND[way](draw)) for each in trials]
+
+
+SETTINGS = [
+    Setting("published", published),
+    Setting("published, 1,000 front ends", published, front_ends=1000),
+    Setting("published, 2 % of the probes fail", published, failed_share=0.02),
+    Setting("heavy tail", heavy_tail),
+    Setting("heavy tail, 200 front ends", heavy_tail, front_ends=200),
+    Setting("one of 200 stuck for 60 s", one_stuck, front_ends=200),
+    Setting(
+        "the same, `--stale-share 0.001 --rate 200`",
+        one_stuck,
+        front_ends=200,
+        rate_per_s=200,
+        rule=Rule(stale_share=0.001),
+    ),
+    Setting("flapping", flapping),
+]
+STICKY = [
+    Setting(
+        f"heavy tail, 200 front ends, {share:.0%} fresh",
+        heavy_tail,
+        front_ends=200,
+        fresh_share=share,
+        is_sticky=True,
+    )
+    for share in (1.0, 0.9, 0.5, 0.1, 0.0)
+]
+BEYOND = [
+    Setting("11 of 1,000 stuck for 60 s (S = 0.011)", hovering, front_ends=1000),
+    Setting(
+        "the same, `--stale-share 0.005`",
+        hovering,
+        front_ends=1000,
+        rule=Rule(stale_share=0.005),
+    ),
+    Setting("heavy tail, 200 front ends, `--rate 200`", heavy_tail, 200, rate_per_s=200),
+    Setting("one of 40 goes back, 2 s in every 15 s", flapping_on),
+]
+
+
+def main_table(trials: int) -> str:
+    """Return the table of all ways of waiting."""
+    lines = [
+        "| setting | k / rate, s | gate: false | delay, s | of k / rate | old again |"
+        + "".join(f" {way} |" for way in BY_HAND),
+        "|---|" + "---|" * (5 + len(BY_HAND)),
+    ]
+    for setting in SETTINGS:
+        deploys = gate(setting, trials)
+        ours = measured(deploys, setting.rule.stale_share)
+        cells = [
+            *(setting.name, f"{setting.least_s:.2f}", f"{ours.false:.2%}", f"{ours.delay_s:.2f}"),
+            *(f"{ours.delay_s / setting.least_s:.2f}", f"{ours.back:.2%}"),
+        ]
+        for way in BY_HAND:
+            theirs = measured(by_hand(way, deploys), setting.rule.stale_share)
+            cells.append(f"{theirs.false:.1%}, {theirs.delay_s:.1f} s")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def gate_table(settings: list[Setting], trials: int) -> str:
+    """Return a table of the gate alone."""
+    lines = ["| setting | false | delay, s | of k / rate | old again |", "|---|---|---|---|---|"]
+    for setting in settings:
+        ours = measured(gate(setting, trials), setting.rule.stale_share)
+        lines.append(
+            f"| {setting.name} | {ours.false:.2%} | {ours.delay_s:.2f}"
+            f" | {ours.delay_s / setting.least_s:.2f} | {ours.back:.2%} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def between(text: str, mark: str) -> str:
+    """Return what stands between the marks of that name."""
+    return text.partition(f"<!-- {mark}: begin -->\n")[2].partition(f"<!-- {mark}: end -->")[0]
+
+
+def main(path: Path) -> None:
+    """Print the tables and write them between the marks of the file."""
+    text = path.read_text(encoding="utf-8")
+    tables = {
+        "gate": main_table(TRIALS),
+        "gate-sticky": gate_table(STICKY, TRIALS),
+        "gate-beyond": gate_table(BEYOND, TRIALS),
+    }
+    for mark, table in tables.items():
+        sys.stdout.write(f"{table}\n")
+        begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
+        head, rest = text.split(begin)
+        text = f"{head}{begin}{table}{end}{rest.split(end)[1]}"
+    path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,67 @@
+"""The gate against deploys whose truth is known: a small run, and the documented tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.gate_simulation import (
+    BEYOND,
+    SETTINGS,
+    STICKY,
+    Setting,
+    between,
+    by_hand,
+    gate,
+    measured,
+)
+
+DOCUMENT = (Path(__file__).parents[3] / "docs" / "gate.md").read_text(encoding="utf-8")
+TRIALS = 50
+MOST_FALSE = 3  # of 50; more has a chance of 0.0016 if one in a hundred is false
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_the_gate_is_seldom_wrong_and_hardly_later_than_it_must_be(setting: Setting) -> None:
+    ours = measured(gate(setting, TRIALS), setting.rule.stale_share)
+    assert ours.false * TRIALS <= MOST_FALSE
+    assert ours.delay_s <= 1.1 * setting.least_s
+
+
+def test_the_control_plane_says_yes_while_callers_get_the_old_version() -> None:
+    deploys = gate(SETTINGS[0], TRIALS)
+    for way in ("poll LastUpdateStatus", "poll get-alias"):
+        assert measured(by_hand(way, deploys), 0.01).false == 1.0
+    assert 0.2 < measured(by_hand("`sleep 10`", deploys), 0.01).false < 0.8
+    assert measured(by_hand("`sleep 60`", deploys), 0.01).delay_s > 30
+
+
+def test_on_sticky_connections_that_stay_the_gate_is_blind() -> None:
+    fresh, *_, kept = STICKY
+    assert measured(gate(fresh, TRIALS), 0.01).false * TRIALS <= MOST_FALSE
+    assert measured(gate(kept, TRIALS), 0.01).false > 0.5
+
+
+def rows(mark: str) -> list[list[str]]:
+    lines = between(DOCUMENT, mark).splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def percent(cell: str) -> float:
+    return float(cell.removesuffix("%")) / 100
+
+
+def test_the_documented_table_holds_what_is_promised() -> None:
+    table = rows("gate")
+    assert [row[0] for row in table] == [setting.name for setting in SETTINGS]
+    for setting, row in zip(SETTINGS, table, strict=True):
+        assert percent(row[2]) <= 1 - setting.rule.confidence, row
+        assert float(row[4]) <= 1.1, row
+
+
+def test_the_documented_limits_are_those_that_are_measured() -> None:
+    for mark, settings in (("gate-sticky", STICKY), ("gate-beyond", BEYOND)):
+        assert [row[0] for row in rows(mark)] == [setting.name for setting in settings]
+    shares = [percent(row[1]) for row in rows("gate-sticky")]
+    assert shares == sorted(shares)
