@@ -51,13 +51,14 @@ class Call:
     """The handle and the call that it makes now."""
 
     __slots__ = (
-        *("body", "curl", "ended_ns", "fresh", "headers", "left"),
+        *("body", "curl", "ended_ns", "headers", "idle", "left"),
         *("planned_ns", "poster", "sent_ns", "seq", "todo_id"),
     )
 
-    def __init__(self, poster: int, fresh: bool, curl: pycurl.Curl) -> None:
+    def __init__(self, poster: int, fresh: bool, idle: list[Call], curl: pycurl.Curl) -> None:
+        """Make a handle of ``idle``'s; ``fresh``: every call on a connection of its own."""
         self.poster = poster
-        self.fresh = fresh  # every call on a connection of its own
+        self.idle = idle  # where it waits between calls
         self.curl = curl
         self.seq = 0
         self.todo_id = ""

@@ -29,7 +29,7 @@ from poster.record import Observation, Step
 from poster.request import todo_id
 
 LOOK_EVERY_S = 0.02  # at ``stop``, however long nothing happens
-TRUSTED_NS = 3_000_000  # a connection that was used this recently is used again unseen
+TRUSTED_NS = 1_000_000  # a connection that was used this recently is used again unseen
 SPIN_S = 0.000_15  # a sleeping thread wakes up to 0.1 ms late; so we do not sleep up to the instant
 DROPPED_EVERY_NS = 1_000_000_000
 DROPPED = "calls-dropped"
@@ -85,9 +85,8 @@ class _Run:
         self._in_flight: dict[pycurl.Curl, Call] = {}
         shared = load.posters if exchange.http2 else ()
         self._shares = {poster: _own_connections() for poster in shared}
-        self._idle: dict[tuple[int, bool], list[Call]] = {
-            (poster, fresh): [] for poster in load.posters for fresh in (False, True)
-        }
+        self._idle: dict[int, list[Call]] = {poster: [] for poster in load.posters}
+        self._idle_fresh: dict[int, list[Call]] = {poster: [] for poster in load.posters}
         self._numbers = dict.fromkeys(load.posters, 0)
         self._seq = 0
         self._draw = random.Random(0)
@@ -123,7 +122,8 @@ class _Run:
 
     def leave(self) -> None:
         """Emit a row for every call that is not waited for."""
-        for call in list(self._in_flight.values()):
+        while self._in_flight:
+            _, call = self._in_flight.popitem()
             self._finish(call, call.abandoned(), self._now_ns())
 
     def report_dropped(self, emit_step: EmitStep | None, every_ns: int) -> None:
@@ -141,7 +141,7 @@ class _Run:
         for curl in self._in_flight:
             self._multi.remove_handle(curl)
             curl.close()
-        for calls in self._idle.values():
+        for calls in (*self._idle.values(), *self._idle_fresh.values()):
             for call in calls:
                 call.curl.close()
         self._multi.close()
@@ -169,7 +169,7 @@ class _Run:
         curl = call.curl
         self._numbers[poster] = number = self._numbers[poster] + 1
         self._seq = call.seq = self._seq + 1
-        call.planned_ns = planned_ns
+        call.planned_ns, call.sent_ns = planned_ns, now_ns
         call.todo_id = todo_id(poster, number)
         body = exchange.request.body_for(call.todo_id)
         if body is not None:
@@ -177,29 +177,25 @@ class _Run:
         if exchange.sign is not None:
             set_headers(curl, exchange.sign(exchange.request, self._load.endpoint, body))
         self._in_flight[curl] = call
-        call.sent_ns = self._now_ns()
         self._multi.add_handle(curl)
 
     def _finish_ended(self, ended_ns: int) -> None:
+        in_flight, attribution = self._in_flight, self._exchange.attribution
         left = 1
         while left:
             left, answered, failed = self._multi.info_read(64)
             for curl in answered:
-                call = self._in_flight[curl]
-                self._finish(call, call.read(self._exchange.attribution), ended_ns)
+                call = in_flight.pop(curl)
+                self._finish(call, call.read(attribution), ended_ns)
             for curl, code, text in failed:
-                call = self._in_flight[curl]
+                call = in_flight.pop(curl)
                 self._finish(call, call.failed(code, text), ended_ns)
 
     def _finish(self, call: Call, answer: Answer, ended_ns: int) -> None:
-        poster = call.poster
         self._multi.remove_handle(call.curl)
-        del self._in_flight[call.curl]
-        self._idle[poster, call.fresh].append(call)
-        self._agenda.ended(poster, ended_ns)
         row = Observation(
             call.seq,
-            poster,
+            call.poster,
             call.todo_id,
             call.planned_ns,
             call.sent_ns,
@@ -207,10 +203,12 @@ class _Run:
             *answer,
         )
         call.end(ended_ns)
+        call.idle.append(call)
+        self._agenda.ended(call.poster, ended_ns)
         self._emit(row)
 
     def _idle_call(self, poster: int, fresh: bool, now_ns: int) -> Call:
-        idle = self._idle[poster, fresh]
+        idle = (self._idle_fresh if fresh else self._idle)[poster]
         while idle:
             call = idle.pop()  # the one used last: its connection is the least likely to be closed
             just_used = now_ns - call.ended_ns < TRUSTED_NS
@@ -218,7 +216,7 @@ class _Run:
                 return call
             call.curl.close()
         share = self._shares[poster] if self._exchange.http2 else _own_connections()
-        return Call(poster, fresh, new_handle(self._load, self._exchange, share))
+        return Call(poster, fresh, idle, new_handle(self._load, self._exchange, share))
 
 
 def _own_connections() -> pycurl.CurlShare:

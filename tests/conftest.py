@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("poster", deadline=None)
+hypothesis.settings.load_profile("poster")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from poster.clock import RunClock
 from poster.curl_call import Exchange
 from poster.curl_engine import CurlEngine
 from poster.engine import Load
-from poster.errors import PosterError
 from poster.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
 from poster.posting import Posting
 from poster.record import Observation, Run, Step
@@ -135,7 +133,6 @@ def run(
     history is whole either way. Deploy by any means meanwhile, then read the history with
     `poster report DIR`.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
     url = _checked(chosen_endpoint(endpoint, stack_name, region))
     loop: Loop
     if rate is None:
@@ -161,8 +158,6 @@ def run(
             if out is None:
                 point_latest_at(directory)
             cut_short = _post(load, exchange, clock, journal, duration)
-    except PosterError as error:
-        raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         cut_short = True
     click.echo(f"{directory / HISTORY}")

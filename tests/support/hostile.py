@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from poster.record import Outcome
 
-STALL_S = 0.6  # longer than the time-out of whoever calls
+STALL_S = 2.0  # longer than the time-out of whoever calls; busy machines need some time
 
 _LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
 _BODY = b'{"message":"ok","marker":"aaa"}'

@@ -1,0 +1,50 @@
+"""A hostile server changes no count: the history's outcomes equal the server's own log."""
+
+from __future__ import annotations
+
+import collections
+
+import pytest
+
+from poster.clock import RunClock
+from poster.curl_engine import CurlEngine
+from poster.engine import Load
+from poster.posting import Posting
+from poster.record import Observation, Step
+from poster.schedule import ClosedLoop, Loop, OpenLoop
+from tests.support.hostile import MISDEEDS, STALL_S, HostileServer
+
+TIMEOUT_S = 0.8 * STALL_S
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [OpenLoop(100, calls=6 * len(MISDEEDS)), ClosedLoop(20, 0.01)],
+    ids=["open loop", "closed loop"],
+)
+def test_the_history_equals_the_log_of_a_hostile_server(loop: Loop) -> None:
+    rows: list[Observation] = []
+    steps: list[Step] = []
+    posters = tuple(range(1, loop.posters + 1)) if isinstance(loop, ClosedLoop) else (1,)
+    with HostileServer() as server:
+        load = Load(server.url, posters, loop, 2.0, TIMEOUT_S)
+        with Posting(CurlEngine(None, steps.append), load, RunClock(), rows.append) as posting:
+            posting.wait(60 if isinstance(loop, OpenLoop) else 2)
+        expected = server.outcomes()
+        log = dict(server.log)
+    assert steps == []
+    assert [row.seq for row in sorted(rows, key=lambda row: row.seq)] == [*range(1, len(rows) + 1)]
+    seen = {row.todo_id: row for row in rows}
+    assert len(seen) == len(rows)
+    wrong = {
+        f"{log[todo_id]}: {seen[todo_id].outcome}, {seen[todo_id].error}"
+        for todo_id, outcome in expected.items()
+        if seen[todo_id].outcome != outcome
+    }
+    assert not wrong
+    # Every call that was made reached the server, once.
+    assert len(server.log) == len(expected) == len(rows)
+    assert set(log.values()) == set(MISDEEDS)
+    assert collections.Counter(row.outcome for row in rows) == collections.Counter(
+        expected.values()
+    )

@@ -1,0 +1,65 @@
+"""Locust's master and two workers on loopback write the same rows as ``poster run``."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import socket
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from poster import history
+from tests.support.servers import http_server, ok
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("locust") is None,
+    reason="Locust is an optional extra: pip install 'poster[locust]'",
+)
+LOCUSTFILE = str(Path(__file__).parents[2] / "poster" / "locustfile.py")
+
+
+def locust(*options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "locust", "-f", LOCUSTFILE, *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def unused_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
+
+
+def test_a_master_and_two_workers_write_every_call_once(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def remember(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        seen.append(json.loads(body)["todoId"])
+        ok(handler, body)
+
+    port, histories = unused_port(), str(tmp_path)
+    with http_server(remember) as url:
+        workers = [
+            locust("--worker", "--master-port", port, "--histories", histories) for _ in range(2)
+        ]
+        master = locust(
+            *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+            *("--expect-workers", "2", "--headless", "--host", url, "--pause", "0.05"),
+            *("--users", "6", "--spawn-rate", "6", "--run-time", "2s", "--histories", histories),
+        )
+        for process in (master, *workers):
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == 0, output
+    frames = [history.load(directory) for directory in sorted(tmp_path.glob("worker-*"))]
+    assert len(frames) == 2
+    kept = [todo_id for each in frames for todo_id in each.observations["todo_id"]]
+    assert sorted(kept) == sorted(seen)
+    assert len(set(kept)) == len(kept) > 60
+    for each in frames:
+        assert each.observations["seq"].to_list() == list(range(1, len(each.observations) + 1))
+        answered = each.observations.filter(outcome="ok")
+        assert set(answered["marker"].cast(str).to_list()) == {"aaa"}
+        assert len(each.observations) - len(answered) <= 3  # in flight when Locust stopped
