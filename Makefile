@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies test lint types template unit integration checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime test lint types template unit integration checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,15 @@ strategies: setup ## every way of deploying, one after another on the local AWS,
 	for way in $(WAYS); do run --strategy "$$way"; done; \
 	poster compare --format json "$${runs[@]}" > runs/strategies.json; \
 	poster compare --plot runs/strategies.svg "$${runs[@]}"
+
+lab-patterns: setup ## one worker called in four ways while it is deployed
+	poster lab patterns
+
+lab-two-functions: setup ## only what changed is deployed
+	poster lab two-functions
+
+lab-runtime: setup ## a custom runtime with its loop, without it, and hardened
+	poster lab runtime
 
 test: lint types template unit integration ## everything CI checks
 

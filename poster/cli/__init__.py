@@ -4,15 +4,49 @@ from __future__ import annotations
 
 import importlib
 import signal
+import sys
 from types import FrameType
+from typing import Any
 
 import click
 
-COMMANDS = ("compare", "experiment", "lab", "local", "post", "report", "run", "wait")
+from poster.cli import exit_codes
+from poster.errors import PosterError
+
+COMMANDS = (
+    "compare",
+    "excerpt",
+    "experiment",
+    "export",
+    "lab",
+    "local",
+    "post",
+    "report",
+    "run",
+    "wait",
+)
 
 
-class _LazyGroup(click.Group):
-    """Imports a subcommand when it is asked for: ``poster post`` need not load the analysis."""
+class _Commands(click.Group):
+    """Imports a subcommand when it is asked for: ``poster post`` need not load the analysis.
+
+    What a command could not do ends with its one sentence and exit code, whichever command it was.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except PosterError as error:
+            click.echo(f"Error: {error}", err=True)
+        except Exception as error:
+            # Loading botocore takes half a second: only who needs AWS waits for it.
+            if not type(error).__module__.startswith("botocore."):
+                raise
+            from poster.target import sentence
+
+            click.echo(f"Error: {sentence(error)}", err=True)
+        sys.exit(exit_codes.ERROR)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which the help shows them."""
@@ -26,7 +60,7 @@ class _LazyGroup(click.Group):
         return command
 
 
-@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="poster")
 def main() -> None:
     """Post to an API while it is deployed, and judge from the rows what callers saw."""

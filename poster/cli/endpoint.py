@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import botocore.exceptions
 import click
 
-from poster.stack import Stack, StackError
-from poster.target import AwsError, AwsTarget, sentence
+from poster.stack import Stack
+from poster.target import AwsTarget
 
 
 def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,16 +25,15 @@ def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | None) -> str:
-    """Return the URL to call. Raises click.UsageError unless exactly one way was chosen."""
+    """Return the URL to call.
+
+    Raises click.UsageError unless exactly one way was chosen, AwsError and StackError when the
+    stack cannot be read.
+    """
     if (endpoint is None) == (stack_name is None):
         raise click.UsageError("name what to call: either --endpoint URL or --stack-name NAME")
     if endpoint is not None:
         if not endpoint.startswith(("http://", "https://")):
             raise click.UsageError(f"--endpoint {endpoint} is no http or https URL")
         return endpoint
-    try:
-        return Stack(str(stack_name), AwsTarget(region)).outputs().endpoint
-    except (AwsError, StackError) as error:
-        raise click.ClickException(str(error)) from error
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        raise click.ClickException(sentence(error)) from error
+    return Stack(str(stack_name), AwsTarget(region)).outputs().endpoint

@@ -13,7 +13,7 @@ import click
 from poster.cli import exit_codes
 from poster.cli.types import lag_option, seed_option
 from poster.local import environment
-from poster.local.emulator import Emulator, EmulatorError
+from poster.local.emulator import Emulator
 from poster.local.fleet import FleetError
 from poster.local.fleets import Fleets
 from poster.local.target import Propagation
@@ -53,8 +53,6 @@ def local(port: int | None, lag: str, seed: int) -> None:
             threading.Thread(target=_announce, args=(fleets, lag), daemon=True).start()
             for grown in emulator.follow_log():
                 click.echo(grown, nl=False, err=True)
-    except EmulatorError as error:
-        raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo("the local AWS has ended", err=True)
         raise SystemExit(exit_codes.OK) from None

@@ -12,6 +12,7 @@ from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.live import Tally
 from poster.clock import RunClock
 from poster.engine import Load, RequestsEngine
+from poster.errors import PosterError
 from poster.posting import Posting
 from poster.schedule import ClosedLoop
 
@@ -46,7 +47,7 @@ def post(
     """
     url = chosen_endpoint(endpoint, stack_name, region)
     if FINISH.exists():
-        raise click.ClickException(f"{FINISH} is there already: remove it to start posting")
+        raise PosterError(f"{FINISH} is there already: remove it to start posting")
     tally = Tally()
     load = Load(endpoint=url, posters=(index,), loop=ClosedLoop(posters=1, pause_s=pause))
     interrupted = False
