@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import botocore.exceptions
@@ -80,11 +80,13 @@ class Stack:
 
     def rows(self, outputs: Outputs) -> Iterator[dict[str, Any]]:
         """Yield the table's items as plain values, by a strongly consistent scan, page by page."""
+        return self.items(outputs.table)
+
+    def items(self, table: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of any table in the same way."""
         pages = self._client("dynamodb").get_paginator("scan")
-        plain = TypeDeserializer().deserialize
-        for page in pages.paginate(TableName=outputs.table, ConsistentRead=True):
-            for item in page["Items"]:
-                yield {name: _as_json(plain(value)) for name, value in item.items()}
+        for page in pages.paginate(TableName=table, ConsistentRead=True):
+            yield from map(plain_item, page["Items"])
 
     def log_streams(self, log_group: str) -> list[str]:
         """Return the names of the log streams: one per execution environment that ever logged."""
@@ -131,6 +133,12 @@ class Stack:
         return dict(stacks[0])
 
 
+def plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item of DynamoDB as plain values that JSON can hold."""
+    plain = TypeDeserializer().deserialize
+    return {name: _as_json(plain(value)) for name, value in item.items()}
+
+
 def _is_missing_stack(error: botocore.exceptions.ClientError) -> bool:
     # CloudFormation has no error code of its own for it.
     return "does not exist" in error.response["Error"]["Message"]
@@ -140,4 +148,8 @@ def _as_json(value: Any) -> Any:
     # DynamoDB's only number type arrives as Decimal; the table holds whole numbers.
     if isinstance(value, decimal.Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list):
+        return [_as_json(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
     return value

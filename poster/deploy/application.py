@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from poster.deploy import DeployError
@@ -16,19 +17,29 @@ _ALIAS_LINE = re.compile(r"^ +AutoPublishAlias:.*\n", re.MULTILINE)
 _PROVISIONED = re.compile(
     r"^(?P<indent> +)ProvisionedConcurrencyConfig:.*\n(?:(?P=indent) +.*\n)*", re.MULTILINE
 )
-_NEEDED = ("template.yaml", "samconfig.toml", "hello_world")
+_NEEDED = ("template.yaml", "samconfig.toml")
 
 
 class StagedApplication:
     """A directory that holds its own template, samconfig and code."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, release_file: Path = RELEASE_FILE) -> None:
         self.path = path
+        self._release_file = release_file
 
     @classmethod
-    def copy_of(cls, application: Path, into: Path) -> StagedApplication:
-        """Copy the application's files. Raises DeployError when ``application`` is none."""
-        for name in _NEEDED:
+    def copy_of(
+        cls,
+        application: Path,
+        into: Path,
+        code: Sequence[str] = (RELEASE_FILE.parent.name,),
+        release_file: Path = RELEASE_FILE,
+    ) -> StagedApplication:
+        """Copy the application's files. Raises DeployError when ``application`` is none.
+
+        ``code`` names what its template builds from, ``release_file`` is where releases differ.
+        """
+        for name in (*_NEEDED, *code):
             source = application / name
             if source.is_dir():
                 ignore = shutil.ignore_patterns("__pycache__")
@@ -41,18 +52,18 @@ class StagedApplication:
                     f"{source} is missing: run this in the folder of the SAM application, or name"
                     " it with --app"
                 )
-        return cls(into)
+        return cls(into, release_file)
 
     def make_release(self, marker: str) -> None:
         """Change the one line of code that tells releases apart.
 
         Raises DeployError when the file does not have exactly one such line.
         """
-        file = self.path / RELEASE_FILE
+        file = self.path / self._release_file
         code, lines = _MARKER_LINE.subn(f'MARKER = "{marker}"', file.read_text())
         if lines != 1:
             raise DeployError(
-                f'{RELEASE_FILE} has {lines} lines of the form MARKER = "..."; want 1'
+                f'{self._release_file} has {lines} lines of the form MARKER = "..."; want 1'
             )
         file.write_text(code)
 

@@ -113,6 +113,15 @@ def test_an_alias_that_is_where_it_was_has_nothing_to_wait_for(
     assert "no new version was published" in standing.sentence
 
 
+def test_a_shift_away_from_where_it_was_is_waited_for_even_if_that_is_expected(
+    plane: ControlPlane, aws: FakeLambda, clock: FakeClock
+) -> None:
+    aws.point("1", v2=0.1)
+    aws.after(5, lambda: aws.point("1"))  # rolled back; callers may have seen version 2
+    assert plane.settle("1", "1", DEADLINE_NS).outcome == "settled"
+    assert clock.at_ns == 5_000_000_000
+
+
 def test_another_expected_version_is_waited_for_though_the_alias_is_where_it_was(
     plane: ControlPlane, aws: FakeLambda
 ) -> None:

@@ -70,6 +70,8 @@ def test_a_marker_tells_the_new_release_where_no_version_does() -> None:
     probes = [dataclasses.replace(each, marker="bbb") for each in answers("---")]
     wait = wait_with(scripted(here=probes), expected=Expected(marker="bbb"))
     assert wait.until(SOON_NS).outcome == "reached"
+    old = wait_with(scripted(here=probes), expected=Expected(marker="ccc"))
+    assert old.until(SOON_NS).endpoints[0].old == 3
     both = wait_with(scripted(here=probes), expected=Expected("2", "bbb"))
     with pytest.raises(NoVersionError):
         both.until(SOON_NS)
@@ -141,6 +143,19 @@ def test_probes_that_end_by_themselves_are_an_error_with_their_cause() -> None:
 
     with pytest.raises(GateError, match="ended by themselves"):
         wait_with(Ended).until(SOON_NS)
+
+
+def test_a_passage_is_a_step_of_a_history() -> None:
+    passage = wait_with(scripted(here=answers("1222"))).until(SOON_NS)
+    step = passage.step()
+    assert (step.name, step.at_ns) == ("gate-passed", passage.at_ns)
+    assert step.detail == {
+        "expected": "version 2",
+        "in_a_row": 3,
+        "bound": 0.125,
+        "stale_share": 0.5,
+        "waited_s": passage.waited_s,
+    }
 
 
 def plane_at(version: str) -> tuple[ControlPlane, FakeLambda]:

@@ -1,0 +1,50 @@
+"""Each lab once, in small, on the local AWS: builds, deploys, calls, judges, writes its table."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
+
+
+def run_lab(tmp_path: Path, *arguments: str) -> tuple[Path, str]:
+    """Run a lab on a copy of the labs; return the copy and what the command printed."""
+    labs = tmp_path / "labs"
+    shutil.copytree(ROOT / "labs", labs)
+    done = subprocess.run(
+        [sys.executable, "-m", "poster", "lab", *arguments, "--labs", str(labs)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return labs, done.stdout
+
+
+def measured_in(readme: Path) -> str:
+    text = readme.read_text(encoding="utf-8")
+    return text.partition("<!-- measured: local -->")[2].partition("<!-- end: local -->")[0]
+
+
+def test_the_missing_loop_shows_on_the_runtime_emulator_and_not_on_ministack(
+    tmp_path: Path,
+) -> None:
+    labs, printed = run_lab(tmp_path, "runtime", "--calls", "5")
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert any(line.startswith("loopless RIE, local right 502 HTTP 502 (5 of 5)") for line in lines)
+    assert any(line.startswith("loopless MiniStack, local right 200 none") for line in lines)
+    assert "5 calls, one at a time" in measured_in(labs / "custom_runtime" / "README.md")
+
+
+def test_a_release_and_a_removal_leave_the_other_function_alone(tmp_path: Path) -> None:
+    labs, printed = run_lab(tmp_path, "two-functions")
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert any(line.startswith("removal of orders 1 untouched the same gone") for line in lines)
+    assert "stock" in measured_in(labs / "two_functions" / "README.md")
