@@ -172,7 +172,7 @@ def _run_by_run(find: Callable[[pl.Series], Finding], observations: pl.DataFrame
     if "run" not in observations.columns:
         return find(observations["seq"])
     runs = observations.select("run", "run_seq").partition_by("run", as_dict=True)
-    found = {run: find(calls["run_seq"]) for (run,), calls in sorted(runs.items())}
+    found = {run: find(calls["run_seq"].alias("seq")) for (run,), calls in sorted(runs.items())}
     witnesses = [f"run {run}, {each}" for run, one in found.items() for each in one.witnesses]
     return Finding(sum(one.count for one in found.values()), tuple(witnesses[:MAX_WITNESSES]))
 

@@ -45,7 +45,7 @@ def stages_of(
 
     ``sent_ns`` and ``is_old`` describe the answers that are either old or new.
     """
-    moves = [step for step in steps if step.name == ALIAS_UPDATED]
+    moves = _moves(steps)
     begins = [place for place, step in enumerate(moves) if step.at_ns == switch_ns]
     if not begins:
         return []
@@ -63,6 +63,13 @@ def stages_of(
         for step, weight, end_ns in zip(shift, weights, ends_ns, strict=True)
         if weight is not None
     ]
+
+
+def _moves(steps: Sequence[Step]) -> list[Step]:
+    """Return the moves of the alias; one that several machines saw is one move."""
+    moves = [step for step in steps if step.name == ALIAS_UPDATED]
+    said = [(_ends(step), _weight(step)) for step in moves]
+    return [step for place, step in enumerate(moves) if not place or said[place] != said[place - 1]]
 
 
 def _ends(step: Step) -> tuple[object, object]:

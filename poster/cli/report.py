@@ -1,56 +1,118 @@
-"""``poster report``: judge a history from disk."""
+"""``poster report``: judge histories from disk."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from poster import history as histories
-from poster.analysis import analyse
+from poster.analysis import Result, analyse
+from poster.budgets import MEASURES, Judged, judge_budgets
 from poster.cli import exit_codes
-from poster.errors import PosterError
-from poster.journal import LATEST
-from poster.report import json, text
+from poster.cli.reading import read, runs_argument, write
+from poster.history import History
+from poster.report import json, junit, text
+from poster.report.plain import plain
 
 COLOURS = {"clean": "green", "mixed": "yellow", "broken": "red", "unknown": "magenta"}
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path), default=Path("runs") / LATEST)
+def _html(result: Result, history: History) -> str:
+    # The drawing library takes a second to load; the other forms do without.
+    from poster.report import html
+
+    return html.render(result, history)
+
+
+RENDERERS: dict[str, Callable[[Result, History], str]] = {
+    "text": text.render,
+    "json": lambda result, history: json.render(result),
+    "html": _html,
+}
+
+
+def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add one --max option per measure."""
+    for name, measure in reversed(MEASURES.items()):
+        seconds = measure.unit == "s"
+        command = click.option(
+            f"--max-{name}",
+            name,
+            type=click.FloatRange(0) if seconds else click.IntRange(0),
+            metavar="SECONDS" if seconds else "N",
+            help=f"Budget: {measure.meaning}.",
+        )(command)
+    return command
+
+
+@click.command(
+    epilog=exit_codes.epilog(exit_codes.OK, exit_codes.FAILED, exit_codes.USAGE, exit_codes.UNKNOWN)
+)
+@runs_argument
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True
 )
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to the screen."
 )
-def report(run: Path, form: str, out: Path | None) -> None:
+@budget_options
+@click.option(
+    "--junit",
+    "junit_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the budgets and checks as JUnit XML.",
+)
+def report(
+    runs: tuple[Path, ...],
+    form: str,
+    out: Path | None,
+    junit_file: Path | None,
+    **most: float | None,
+) -> None:
     """Say what a history proves: who got which release, for how long both, what was lost.
 
     RUN is a run directory or a history.jsonl, also one that another program wrote; by default
     the latest run. A rows.jsonl beside the history is used for the checks of the store.
+
+    Several RUNs are histories of one experiment, from several machines. They are merged; how far
+    their clocks were apart is estimated from the server's clock, and said. A rows.jsonl must be
+    from after the last of them.
+
+    Without a budget the exit code says only whether the report was made.
     """
-    try:
-        history = histories.load(run)
-        result = analyse(history, histories.load_rows(run))
-    except PosterError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(exit_codes.USAGE)
-    rendered = json.render(result) if form == "json" else text.render(result, history)
+    history, rows = read(runs)
+    result = analyse(history, rows)
+    given = {name: limit for name, limit in most.items() if limit is not None}
+    budgets = judge_budgets(given, result, history)
+    rendered = RENDERERS[form](result, history)
     if out is not None:
-        _write(out, rendered)
+        write(out, rendered)
     elif form == "text":
         first, rest = rendered.split("\n\n", 1)
-        click.secho(first, fg=COLOURS[result.verdict], bold=True)
+        click.secho(first, fg=_colour(result), bold=True)
         click.echo("\n" + rest, nl=False)
     else:
         click.echo(rendered, nl=False)
+    if junit_file is not None:
+        write(junit_file, junit.render(result, budgets))
+    sys.exit(_exit_code(budgets))
 
 
-def _write(out: Path, rendered: str) -> None:
-    try:
-        out.write_text(rendered, encoding="utf-8")
-    except OSError as error:
-        click.echo(f"Error: cannot write {out}: {error.strerror}", err=True)
-        sys.exit(exit_codes.USAGE)
+def _colour(result: Result) -> str:
+    warned = result.verdict == "clean" and result.checks.chimeras.count
+    return COLOURS["mixed" if warned else result.verdict]
+
+
+def _exit_code(budgets: Sequence[Judged]) -> int:
+    """Say which budgets are not kept, and return what that means."""
+    for budget in budgets:
+        if budget.outcome != "kept":
+            click.echo(f"Budget: {plain(budget.sentence)}", err=True)
+    outcomes = {budget.outcome for budget in budgets}
+    if "exceeded" in outcomes:
+        return exit_codes.FAILED
+    return exit_codes.UNKNOWN if "open" in outcomes else exit_codes.OK

@@ -1,24 +1,35 @@
-"""``poster report``: exit codes, files, one sentence for bad input, never a trace."""
+"""``poster report``, ``excerpt`` and ``export``: exit codes, files, a sentence for bad input.
+
+Whatever a history holds, none of them ends in a trace.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import click
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from poster.budgets import MEASURES
 from poster.cli import exit_codes
+from poster.cli.excerpt import excerpt
+from poster.cli.export import export
 from poster.cli.report import report
-from poster.record import encode
+from poster.history import COLUMNS
+from poster.record import Observation, encode
 from tests.support.histories import RUN, rows, stored, write_history
 from tests.support.report_schema import differences
 
 
-def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(report, [str(argument) for argument in arguments])
+def run(*arguments: object, command: click.Command = report) -> Result:
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return result
 
@@ -88,19 +99,156 @@ def test_a_damaged_store_is_one_sentence(run_directory: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def reported(path: Path, content: bytes) -> None:
-    """Report whatever the file holds: a result of the format, or one sentence and exit 2."""
-    path.write_bytes(content)
-    result = run(path, "--format", "json")
-    if result.exit_code == exit_codes.OK:
-        assert differences(json.loads(result.stdout)) == []
-        assert run(path).exit_code == exit_codes.OK
-    else:
+@pytest.mark.parametrize(
+    ("budget", "code"),
+    [
+        ([], exit_codes.OK),
+        (["--max-window", "0.1"], exit_codes.OK),
+        (["--max-lost", "0", "--max-fail", "0"], exit_codes.OK),
+        (["--max-window", "0.09"], exit_codes.FAILED),
+        (["--max-settled", "9"], exit_codes.UNKNOWN),
+        (["--max-settled", "9", "--max-stale", "0"], exit_codes.FAILED),
+        (["--max-stale", "-1"], exit_codes.USAGE),
+    ],
+)
+def test_budgets_make_the_exit_code(run_directory: Path, budget: list[str], code: int) -> None:
+    result = run(run_directory, *budget)
+    assert result.exit_code == code
+    said = result.stderr.count("Budget: ")
+    assert (said > 0) is (code in (exit_codes.FAILED, exit_codes.UNKNOWN))
+
+
+def test_budgets_leave_the_json_on_stdout_alone(run_directory: Path) -> None:
+    result = run(run_directory, "--format", "json", "--max-stale", "0")
+    assert differences(json.loads(result.stdout)) == []
+    assert result.stderr == (
+        "Budget: --max-stale 0 is exceeded, it is 1: call 5, sent after call 4 was answered by"
+        " version 2, was answered by version 1\n"
+    )
+
+
+def test_junit_goes_beside_the_report(run_directory: Path) -> None:
+    result = run(run_directory, "--max-stale", "0", "--junit", run_directory / "junit.xml")
+    assert result.stdout.startswith("Mixed: ")
+    suites = ElementTree.parse(run_directory / "junit.xml").getroot()
+    assert suites.attrib["failures"] == "1"
+
+
+def machines(folder: Path) -> list[Path]:
+    """Write the history of one run as two machines would have, the store beside the second."""
+    found = rows("aaa" * 20 + "|" + "bab" + "b" * 60)
+    histories = []
+    for name, posters in (("tokyo", {1, 2}), ("oregon", {3})):
+        (folder / name).mkdir(exist_ok=True)
+        calls = [row for row in found if isinstance(row, Observation) and row.poster in posters]
+        own = [dataclasses.replace(row, seq=seq) for seq, row in enumerate(calls, start=1)]
+        named = dataclasses.replace(RUN, run_id=name)
+        histories.append(write_history(folder / name / "history.jsonl", own, named).parent)
+    lines = [json.dumps(item) for item in stored(found)]
+    (folder / "oregon" / "rows.jsonl").write_text("\n".join(lines))
+    return histories
+
+
+def test_several_histories_are_one_report_with_one_store(tmp_path: Path) -> None:
+    result = run(*machines(tmp_path), "--format", "json")
+    found = json.loads(result.stdout)
+    assert differences(found) == []
+    assert found["calls"]["total"] == found["checks"]["rows_read"] == 123
+    assert [found["checks"][name] for name in ("lost_writes", "phantom_rows")] == [0, 0]
+    assert [source["run_id"] for source in found["merged"]] == ["tokyo", "oregon"]
+    assert found["transitions"][0]["window_s"] == pytest.approx(0.1)
+
+
+def test_a_history_that_is_named_twice_is_one_sentence(run_directory: Path) -> None:
+    result = run(run_directory, run_directory)
+    assert (result.exit_code, result.stderr) == (
+        exit_codes.USAGE,
+        "Error: history short is named twice; name each history once\n",
+    )
+
+
+def test_the_excerpt_shows_every_switch(tmp_path: Path) -> None:
+    write_history(tmp_path / "history.jsonl", rows("aaa|babbb|ccccc"))
+    result = run(tmp_path, command=excerpt)
+    first, second = result.stdout.split("\n\n")
+    assert first.startswith("only aaa above\n1598499490110: t01-0001, aaa\n")
+    assert second.endswith("\nonly ccc below\n")
+
+
+def test_without_a_switch_there_is_no_excerpt(tmp_path: Path) -> None:
+    write_history(tmp_path / "history.jsonl", rows("aaa"))
+    result = run(tmp_path, command=excerpt)
+    assert (result.exit_code, result.stdout) == (exit_codes.UNKNOWN, "")
+    assert "short shows no switch" in result.stderr
+
+
+def test_an_export_holds_every_call_and_field(run_directory: Path) -> None:
+    csv, parquet = run_directory / "calls.csv", run_directory / "calls.parquet"
+    assert run(run_directory, "--csv", csv, "--parquet", parquet, command=export).exit_code == 0
+    for table in (pl.read_csv(csv), pl.read_parquet(parquet)):
+        assert table.columns == list(COLUMNS)
+        assert table["seq"].to_list() == list(range(1, 9))
+        assert (
+            table["marker"].cast(pl.String).to_list() == ["aaa"] * 3 + ["bbb", "aaa"] + ["bbb"] * 3
+        )
+
+
+def test_an_export_of_several_histories_says_where_each_call_is_from(tmp_path: Path) -> None:
+    csv = tmp_path / "calls.csv"
+    run(*machines(tmp_path), "--csv", csv, command=export)
+    table = pl.read_csv(csv)
+    assert table.columns == [*COLUMNS, "run", "run_seq"]
+    assert table.row(2, named=True)["run_seq"] == 1  # poster 3's first call is the third in all
+
+
+def test_an_export_wants_a_file_that_can_be_written(run_directory: Path) -> None:
+    assert run(run_directory, command=export).exit_code == exit_codes.USAGE
+    for option in ("--csv", "--parquet"):
+        result = run(run_directory, option, run_directory / "no" / "file", command=export)
         assert result.exit_code == exit_codes.USAGE
-        assert result.stderr.startswith("Error: ")
         assert result.stderr.count("\n") == 1
 
 
+def reported(path: Path, content: bytes) -> None:
+    """Report whatever the file holds: results of their formats, or one sentence and exit 2."""
+    path.write_bytes(content)
+    result = run(path, "--format", "json")
+    if result.exit_code == exit_codes.OK:
+        found = json.loads(result.stdout)
+        assert differences(found) == []
+        rendered(path, found["calls"]["total"])
+    else:
+        for command, options in ((report, []), (excerpt, []), (export, ["--csv", path])):
+            result = run(path, *options, command=command)
+            assert result.exit_code == exit_codes.USAGE
+            assert result.stderr.startswith("Error: ")
+            assert result.stderr.count("\n") == 1
+
+
+def rendered(path: Path, calls: int) -> None:
+    """Take every other form of the same history, and the history as one of two."""
+    budgets = [word for name in MEASURES for word in (f"--max-{name}", "0")]
+    junit = path.with_name("junit.xml")
+    code = run(path, "--junit", junit, *budgets).exit_code
+    assert code in (exit_codes.OK, exit_codes.FAILED, exit_codes.UNKNOWN)
+    ElementTree.parse(junit)
+    assert run(path, command=excerpt).exit_code in (exit_codes.OK, exit_codes.UNKNOWN)
+    table = path.with_name("calls")
+    for option, read in (("--csv", pl.read_csv), ("--parquet", pl.read_parquet)):
+        assert run(path, option, table, command=export).exit_code == exit_codes.OK
+        if calls:
+            assert (
+                read(table, **({"infer_schema": False} if option == "--csv" else {})).height
+                == calls
+            )
+    (path.parent / "other").mkdir(exist_ok=True)
+    other = write_history(path.parent / "other" / "history.jsonl", rows("aaa|bab"), OTHER)
+    merged = run(path, other)
+    assert merged.exit_code in (exit_codes.OK, exit_codes.USAGE)
+    assert merged.stderr.count("\n") == (merged.exit_code == exit_codes.USAGE)
+
+
+OTHER = dataclasses.replace(RUN, run_id="other")
 FEW = settings(
     max_examples=80,  # 3,000 of each were run once
     deadline=None,

@@ -69,6 +69,11 @@ def test_the_same_shift_made_again_has_stages_of_its_own() -> None:
     assert weights == [[0.1], [], [0.2, 1.0]]
 
 
+def test_a_step_that_two_machines_saw_opens_one_stage() -> None:
+    found = shifted("aaa|a|aaba|a|bbb", 0.1, 0.1, 1, 1)
+    assert [(each.weight, each.answered) for each in stages_in(found)] == [(0.1, 5), (1.0, 4)]
+
+
 def test_a_call_belongs_to_the_stage_in_which_it_was_sent() -> None:
     found = rows("aa|a|bb", moves=["ab", "ab"])
     steps = [row for row in found if isinstance(row, Step)]

@@ -52,7 +52,7 @@ def test_finish_txt_of_the_last_run_is_named(tmp_path: Path) -> None:
     (tmp_path / "finish.txt").touch()
     result = poster("post", "1", "--endpoint", unused_url(), cwd=tmp_path)
     assert (result.returncode, result.stderr) == (
-        1,
+        5,
         "Error: finish.txt is there already: remove it to start posting\n",
     )
 

@@ -1,0 +1,53 @@
+"""Histories that a command names: read, merged where there are several, or one sentence and out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import polars as pl
+
+from poster import history as histories
+from poster.cli import exit_codes
+from poster.errors import PosterError
+from poster.history import History
+from poster.journal import LATEST
+from poster.merge import merge, merge_rows
+
+
+def runs_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the histories that a command reads."""
+    paths = click.Path(path_type=Path)
+    return click.argument("runs", metavar="[RUN]...", nargs=-1, type=paths)(command)
+
+
+def read(runs: tuple[Path, ...]) -> tuple[History, pl.DataFrame | None]:
+    """Return the history, by default the latest run's, and the dump of the store.
+
+    Several histories of one experiment are merged into one. Ends the command where one cannot be
+    read or they do not belong together.
+    """
+    paths = runs or (Path("runs") / LATEST,)
+    try:
+        history = merge([histories.load(path) for path in paths])
+        dumps = [histories.load_rows(path) for path in paths]
+    except PosterError as error:
+        end(f"{error}")
+    return history, merge_rows([dump for dump in dumps if dump is not None])
+
+
+def write(out: Path, rendered: str) -> None:
+    """Write the file, or end the command."""
+    try:
+        out.write_text(rendered, encoding="utf-8")
+    except OSError as error:
+        end(f"cannot write {out}: {error.strerror}")
+
+
+def end(sentence: str) -> NoReturn:
+    """End the command: its input, or where it was to write, makes no sense."""
+    click.echo(f"Error: {sentence}", err=True)
+    sys.exit(exit_codes.USAGE)

@@ -1,0 +1,293 @@
+"""What of a history is drawn: few enough rows for a browser, every call counted all the same.
+
+A *sample* is one stretch of the run: ``calls`` are those drawn one by one, ``cells`` count all
+calls by *lane* (a poster, or neighbouring posters where there are many) and moment, ``bins`` count
+all calls by moment. An *answer* is a number: the place of the release that answered, or what came
+instead of one. Times are seconds after the stretch's zero.
+
+Invariant: the counts in ``cells`` and in ``bins`` add up to every call of the stretch; ``calls`` is
+the whole stretch, or what is rare in it (as far as it fits) and a random sample of the rest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from poster.analysis import Release
+from poster.history import History
+from poster.releases import is_published_version
+from poster.report.plain import plain
+from poster.transition import Transition, latency_start
+
+MOST_CALLS = 4000  # drawn one by one in a figure; a browser still moves them smoothly
+MOST_DEPLOYS = 12  # with a figure of their own
+MOST_CALLS_OF_DEPLOYS = 9000  # in all their figures together
+MOST_LANES = 60
+MOST_CELLS = 9000
+MOST_BINS = 120
+CALLS_PER_BIN = 20
+MOST_RELEASES = 11  # with a colour and a name; the later ones are drawn as one
+MOST_CHARACTERS = 80  # of a text that a stranger wrote
+FAILED, UNKNOWN, UNNAMED = -1, -2, -3  # answers without a release
+SLOWEST = 100  # calls that are drawn for being slow
+FEWEST_PAD_S = 1.0
+SEED = 5  # the sample is the same each time
+
+Columns = dict[str, list[Any] | dict[str, list[Any]]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """The calls of one stretch of a run, ready to draw."""
+
+    from_s: float
+    to_s: float
+    lanes: tuple[str, ...]  # the posters of each lane
+    total: int
+    calls: pl.DataFrame
+    cells: pl.DataFrame | None  # None: every call of the stretch is in ``calls``
+    bins: pl.DataFrame
+    environments: pl.DataFrame  # by bin and answer: execution environments that answered
+
+
+def answered(history: History, releases: Sequence[Release]) -> pl.DataFrame:
+    """Return the observations with ``answer``, ``at_ns`` (when it came) and ``latency_ms``."""
+    place = {release.release: min(number, MOST_RELEASES) for number, release in enumerate(releases)}
+    seen = history.observations["function_version"].unique().drop_nulls().cast(pl.String)
+    versions = {name: place[name] for name in seen if is_published_version(name) and name in place}
+    by_version = _looked_up("function_version", versions)
+    latency_ns = pl.col("received_ns") - latency_start(history.run.loop)
+    return history.observations.with_columns(
+        answer=pl.when(pl.col("outcome") == "fail")
+        .then(FAILED)
+        .when(pl.col("outcome") == "unknown")
+        .then(UNKNOWN)
+        .otherwise(pl.coalesce(by_version, _looked_up("marker", place), UNNAMED))
+        .cast(pl.Int64),
+        at_ns=pl.coalesce("received_ns", "sent_ns"),
+        latency_ms=latency_ns / 1e6,
+    )
+
+
+def whole_run(calls: pl.DataFrame, transitions: Sequence[Transition]) -> Sample:
+    """Return the figure of all calls; its zero is the run's origin."""
+    edges = [seq for each in transitions for seq in (each.first_new_seq, each.last_old_seq)]
+    return _figure(calls, 0, edges, MOST_CALLS)
+
+
+def around_each(calls: pl.DataFrame, transitions: Sequence[Transition]) -> list[Sample]:
+    """Return the figures of the first transitions; the zero of each is the transition's."""
+    shown = transitions[:MOST_DEPLOYS]
+    most = min(MOST_CALLS, MOST_CALLS_OF_DEPLOYS // max(1, len(shown)))
+    return [_around(calls, transition, most) for transition in shown]
+
+
+def _around(calls: pl.DataFrame, transition: Transition, most: int) -> Sample:
+    zero_ns = transition.phase.zero_ns
+    begin_ns = min(zero_ns, transition.first_new_ns, transition.last_old_ns)
+    end_ns = max(transition.last_old_ns, transition.first_new_ns, _last_error_ns(calls, transition))
+    pad_ns = round(max(FEWEST_PAD_S * 1e9, (end_ns - begin_ns) / 4))
+    shown = calls.filter(pl.col("at_ns").is_between(begin_ns - pad_ns, end_ns + pad_ns))
+    overlap = transition.overlap
+    proof = [overlap.new_seq, overlap.old_seq] if overlap else []
+    edges = [transition.first_new_seq, transition.last_old_seq, *proof]
+    return _figure(shown, zero_ns, edges, most)
+
+
+def columns(frame: pl.DataFrame) -> Columns:
+    """Return the frame's columns for JSON; a column of texts as its texts and a code per row.
+
+    The code of a text that is missing is -1. Texts are made plain: a stranger wrote them.
+    """
+    return {
+        column.name: _coded(column.cast(pl.String))
+        if column.dtype in (pl.String, pl.Categorical)
+        else column.to_list()
+        for column in frame
+    }
+
+
+def _coded(column: pl.Series) -> dict[str, list[Any]]:
+    texts = column.unique(maintain_order=True).drop_nulls()
+    codes = column.replace_strict(texts, range(texts.len()), default=-1, return_dtype=pl.Int64)
+    return {"texts": [_shown(text) for text in texts], "codes": codes.to_list()}
+
+
+def _shown(text: str) -> str:
+    safe = plain(text[:MOST_CHARACTERS])
+    return safe if len(text) <= MOST_CHARACTERS else f"{safe}..."
+
+
+def _looked_up(name: str, place: dict[str, int]) -> pl.Expr:
+    """Return the place of a categorical's text, null where it has none."""
+    if not place:
+        return pl.lit(None, dtype=pl.Int64)
+    texts, places = list(place), list(place.values())
+    return (
+        pl.col(name)
+        .cast(pl.String)
+        .replace_strict(texts, places, default=None, return_dtype=pl.Int64)
+    )
+
+
+def _last_error_ns(calls: pl.DataFrame, transition: Transition) -> int:
+    """Return when the last error counted against the transition came, else its zero."""
+    phase = transition.phase
+    within = (pl.col("answer") < 0) & (pl.col("sent_ns") >= phase.zero_ns)
+    for end_ns in (transition.settled_ns, phase.next_deploy_ns):
+        if end_ns is not None:
+            within &= pl.col("sent_ns") < end_ns
+    last = calls.lazy().filter(within).select(pl.col("at_ns").max()).collect().item()
+    return phase.zero_ns if last is None else int(last)
+
+
+def _figure(calls: pl.DataFrame, zero_ns: int, edges: Sequence[int], most: int) -> Sample:
+    posters = calls["poster"].unique().sort().to_list()
+    per_lane = -(-max(1, len(posters)) // MOST_LANES)
+    lanes = [posters[first : first + per_lane] for first in range(0, len(posters), per_lane)]
+    lane_of = [number for number, lane in enumerate(lanes) for _ in lane]
+    timed = calls.with_columns(
+        lane=pl.col("poster").replace_strict(posters, lane_of, return_dtype=pl.Int64)
+        if posters
+        else pl.lit(0),
+        at=(pl.col("at_ns") - zero_ns) / 1e9,
+        sent=(pl.col("sent_ns") - zero_ns) / 1e9,
+    )
+    from_s, to_s = _range(timed)
+    bins = max(1, min(MOST_BINS, timed.height // CALLS_PER_BIN))
+    drawn = thinned(timed, _telling(), pl.col("seq").is_in(list(edges)), most)
+    return Sample(
+        from_s=from_s,
+        to_s=to_s,
+        lanes=tuple(_lane_name(lane) for lane in lanes),
+        total=timed.height,
+        calls=_row_columns(drawn),
+        cells=_cells(timed, len(lanes), from_s, to_s) if drawn.height < timed.height else None,
+        bins=_bins(timed, bins, from_s, to_s),
+        environments=_environments(timed, bins, from_s, to_s),
+    )
+
+
+def thinned(calls: pl.DataFrame, telling: pl.Expr, edges: pl.Expr, most: int) -> pl.DataFrame:
+    """Return at most ``most`` calls in time order: edges, then telling ones, then a sample.
+
+    Random, not every n-th: posters take turns, and every n-th call may be always the same one's.
+    """
+    if calls.height <= most:
+        return calls.sort("at")
+    kept = [calls.filter(edges)]
+    for tier, room in ((telling & ~edges, most // 2), (~telling & ~edges, most)):
+        found = calls.filter(tier)
+        room -= sum(each.height for each in kept)
+        kept.append(found if found.height <= room else found.sample(room, seed=SEED))
+    return pl.concat(kept).sort("at")
+
+
+def _telling() -> pl.Expr:
+    """Choose what is rare: errors, cold starts, the slowest calls."""
+    slowness = pl.col("latency_ms").rank("ordinal", descending=True)
+    return (
+        (pl.col("answer") < 0)
+        | pl.col("cold_start").fill_null(False)
+        | (slowness <= SLOWEST).fill_null(False)
+    )
+
+
+def _range(timed: pl.DataFrame) -> tuple[float, float]:
+    if timed.is_empty():
+        return 0.0, 1.0
+    first, last = timed.select(
+        pl.min_horizontal("at", "sent").min().alias("first"), pl.col("at").max().alias("last")
+    ).row(0)
+    pad = max((last - first) * 0.01, 0.01)
+    return first - pad, last + pad
+
+
+def _lane_name(lane: list[int]) -> str:
+    return str(lane[0]) if len(lane) == 1 else f"{lane[0]}\u2013{lane[-1]}"
+
+
+def _row_columns(drawn: pl.DataFrame) -> pl.DataFrame:
+    return drawn.select(
+        *("seq", "poster", "todo_id", "lane", "answer"),
+        *(pl.col(name).round(4) for name in ("at", "sent")),
+        pl.col("latency_ms").round(3),
+        *("marker", "config_marker", "function_version", "instance_id", "status", "error"),
+        pl.col("cold_start").cast(pl.Int8),
+    )
+
+
+def _bin_of(bins: int, from_s: float, to_s: float) -> pl.Expr:
+    share = (pl.col("at") - from_s) / (to_s - from_s)
+    return (share * bins).floor().clip(0, bins - 1).cast(pl.Int64).alias("bin")
+
+
+def _edge(name: str, shift: int, bins: int, from_s: float, to_s: float) -> pl.Expr:
+    return (from_s + (pl.col(name) + shift) * ((to_s - from_s) / bins)).round(4)
+
+
+def _bins(timed: pl.DataFrame, bins: int, from_s: float, to_s: float) -> pl.DataFrame:
+    latency = pl.col("latency_ms")
+    return (
+        timed.lazy()
+        .group_by(_bin_of(bins, from_s, to_s))
+        .agg(
+            (pl.col("answer") != FAILED).and_(pl.col("answer") != UNKNOWN).sum().alias("ok"),
+            (pl.col("answer") == FAILED).sum().alias("failed"),
+            (pl.col("answer") == UNKNOWN).sum().alias("unknown"),
+            pl.col("cold_start").sum().alias("cold_starts"),
+            latency.quantile(0.5, "higher").round(3).alias("p50"),
+            latency.quantile(0.99, "higher").round(3).alias("p99"),
+            latency.max().round(3).alias("max"),
+        )
+        .sort("bin")
+        .with_columns(
+            _edge("bin", 0, bins, from_s, to_s).alias("from"),
+            _edge("bin", 1, bins, from_s, to_s).alias("to"),
+        )
+        .collect()
+    )
+
+
+def _environments(timed: pl.DataFrame, bins: int, from_s: float, to_s: float) -> pl.DataFrame:
+    return (
+        timed.lazy()
+        .filter((pl.col("answer") >= 0) & pl.col("instance_id").is_not_null())
+        .group_by(_bin_of(bins, from_s, to_s), "answer")
+        .agg(pl.col("instance_id").n_unique().alias("environments"))
+        .sort("answer", "bin")
+        .collect()
+    )
+
+
+def _cells(timed: pl.DataFrame, lanes: int, from_s: float, to_s: float) -> pl.DataFrame:
+    """Count all calls by lane, answer and moment; moments without a gap between them are one."""
+    bins = max(50, min(600, MOST_CELLS // max(1, lanes)))
+    row = ["lane", "answer"]
+    begins = (pl.col("bin") != pl.col("bin").shift(1).over(row) + 1).fill_null(True)
+    return (
+        timed.lazy()
+        .group_by("lane", "answer", _bin_of(bins, from_s, to_s))
+        .agg(pl.len().alias("calls"))
+        .sort("lane", "answer", "bin")
+        .with_columns(begins.cum_sum().over(row).alias("stretch"))
+        .group_by("lane", "answer", "stretch")
+        .agg(
+            pl.col("bin").min().alias("first"),
+            pl.col("bin").max().alias("last"),
+            pl.col("calls").sum(),
+        )
+        .sort("lane", "answer", "first")
+        .select(
+            "lane",
+            "answer",
+            _edge("first", 0, bins, from_s, to_s).alias("from"),
+            _edge("last", 1, bins, from_s, to_s).alias("to"),
+            "calls",
+        )
+        .collect()
+    )

@@ -1,0 +1,236 @@
+"""What the page says beside its figures, as values for the template, which escapes them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from poster.analysis import Release, Result
+from poster.history import History
+from poster.record import Run
+from poster.report import text
+from poster.report.excerpt import Excerpt, excerpt
+from poster.report.page.figures import Looks
+from poster.report.page.looks import Look, short
+from poster.report.page.sample import MOST_RELEASES
+from poster.statistics import CONFIDENCE
+from poster.transition import Quantiles, Transition
+from poster.verdict import name_of
+
+MOST_STEPS = 100
+MOST_EXCERPT_ROWS = 60
+
+Words = dict[str, Any]
+
+
+def heading(result: Result) -> Words:
+    """Return the answer in one sentence, its proof apart where it is long."""
+    verdict = result.verdict.capitalize()
+    answer = text.headline(result).removeprefix(verdict)
+    proof = f"; {result.witness}."
+    apart = answer.endswith(proof)
+    return {
+        "run": result.run,
+        "kind": result.verdict,
+        "verdict": verdict,
+        "answer": f"{answer.removesuffix(proof)}." if apart else answer,
+        "witness": f"{result.witness[:1].upper()}{result.witness[1:]}." if apart else "",
+        "simulated": text.simulated_lag(result.run),
+        "started": _started(result.run),
+    }
+
+
+def _started(run: Run) -> str:
+    try:
+        at = datetime.datetime.fromtimestamp(run.origin_unix_ns / 1e9, datetime.UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def deploys(result: Result, history: History, looks: Looks, drawn: Sequence[str]) -> list[Words]:
+    """Return each transition; those whose figure is drawn with all that is said about it."""
+    found = []
+    for number, transition in enumerate(result.transitions, start=1):
+        words = _summary(f"deploy-{number}", transition)
+        if words["id"] in drawn:
+            words |= _detail(transition)
+            words["excerpt"] = _excerpt(excerpt(history, transition), result.releases, looks)
+        found.append(words)
+    return found
+
+
+def _summary(name: str, transition: Transition) -> Words:
+    return {
+        "id": name,
+        "name": f"{short(name_of(transition.start))} \u2192 {short(name_of(transition.to))}",
+        "window": _seconds(transition.window_s),
+        "certain": _seconds(transition.certain_window_s),
+        "stale": f"{transition.stale:,} of {transition.answered:,}",
+        "inversions": f"{transition.inversions:,}",
+        "fail": f"{transition.fail:,}",
+        "unknown": f"{transition.unknown:,}",
+        "settled": text.settled(transition),
+    }
+
+
+def _detail(transition: Transition) -> Words:
+    return {
+        "figures": _large_numbers(transition),
+        "quantiles": list(transition.latency_ms["before"]),
+        "latency": [(phase, _quantiles(each)) for phase, each in transition.latency_ms.items()],
+        "stages": [
+            {
+                "weight": f"{stage.weight:.0%}",
+                "held": f"{stage.from_s:.1f} s on"
+                if stage.to_s is None
+                else f"{stage.from_s:.1f} to {stage.to_s:.1f} s",
+                "stale": f"{stage.stale:,} of {stage.answered:,}",
+                "ci": _interval(stage.stale_ci),
+            }
+            for stage in transition.stages
+        ],
+    }
+
+
+def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
+    """Return (name, value, what it means)."""
+    lower, upper = transition.settled.lower_s, transition.settled.upper_s
+    since = "the switch" if transition.switch_ns is not None else "first new"
+    certain = _seconds(transition.certain_window_s)
+    stale = f"of {transition.answered:,} in the window, {_interval(transition.stale_ci)}"
+    return [
+        (
+            "Mixing window",
+            _seconds(transition.window_s),
+            f"first new to last old; {certain} whatever the clocks say",
+        ),
+        (
+            "Stale answers",
+            f"{transition.stale:,}",
+            stale if transition.answered else "no old answer came after a new one",
+        ),
+        ("Settled", "open", text.settled(transition))
+        if upper is None
+        else (
+            "Settled",
+            f"{lower:.1f} to {upper:.1f} s",
+            f"after {since} ({CONFIDENCE:.0%}): from then on under 1 % stale",
+        ),
+        ("Inversions", f"{transition.inversions:,}", "one poster got new code, then old again"),
+        (
+            "Errors",
+            f"{transition.fail + transition.unknown:,}",
+            f"{transition.fail:,} failed, {transition.unknown:,} unknown until settled;"
+            f" {transition.cold_starts:,} cold starts",
+        ),
+    ]
+
+
+def _excerpt(found: Excerpt, releases: Sequence[Release], looks: Looks) -> Words:
+    by_marker: dict[str, Look] = {}
+    for answer, release in enumerate(releases[:MOST_RELEASES]):
+        by_marker.setdefault(release.marker or release.release, looks[answer])
+    rows: list[Words] = [
+        {"look": by_marker.get(who), "text": f"{at_ms}: {short(todo)}, {short(who)}"}
+        for at_ms, todo, who in found.rows
+    ]
+    if len(rows) > MOST_EXCERPT_ROWS:
+        half = MOST_EXCERPT_ROWS // 2
+        left_out = {"look": None, "text": f"... {len(rows) - 2 * half:,} rows left out ..."}
+        rows = [*rows[:half], left_out, *rows[-half:]]
+    return {"above": short(found.above), "rows": rows, "below": short(found.below)}
+
+
+def run_tables(result: Result, looks: Looks) -> Words:
+    """Return the tables of the whole run: releases and steps."""
+    return {
+        "releases": [
+            {
+                "look": looks[answer],
+                "release": short(name_of(release.release)),
+                "marker": "-" if release.marker is None else short(release.marker),
+                "ok": f"{release.ok:,}",
+                "instances": f"{release.instances:,}",
+            }
+            for answer, release in enumerate(result.releases[:MOST_RELEASES])
+        ],
+        "more_releases": max(0, len(result.releases) - MOST_RELEASES),
+        "steps": [
+            (
+                f"{step.at_ns / 1e9:.3f}",
+                step.name,
+                ", ".join(f"{key} {value}" for key, value in step.detail.items()),
+            )
+            for step in result.steps[:MOST_STEPS]
+        ],
+        "steps_total": len(result.steps),
+    }
+
+
+def measured(result: Result) -> list[tuple[str, str]]:
+    """Return how the run was made, as (name, value)."""
+    run, calls, clock = result.run, result.calls, result.clock
+    skew = (
+        "answers carry no server time: ordered by their arrival"
+        if clock.skew_ms is None or clock.error_ms is None
+        else f"server's minus ours {clock.skew_ms:+.1f} ms, give or take {clock.error_ms:.1f} ms;"
+        f" drift {clock.drift_ms or 0:+.1f} ms"
+    )
+    late = ", ".join(
+        f"{name} {'-' if value is None else f'{value:.1f}'} ms"
+        for name, value in result.lateness_ms.items()
+    )
+    ended = f"{calls.ok:,} ok, {calls.fail:,} failed, {calls.unknown:,} unknown"
+    merged = [("Merged", f"{source.run_id}, {source.calls:,} calls") for source in result.sources]
+    return [
+        ("Run", run.run_id),
+        *merged,
+        ("Target", f"{run.target}, {run.endpoint}".rstrip(", ")),
+        ("Deployed by", str(run.settings.get("strategy", "not recorded"))),
+        ("Load", text.load(run)),
+        ("Calls", f"{calls.total:,}: {ended}"),
+        ("Clock", skew),
+        ("Lateness", f"{late}; {result.dropped:,} planned calls never sent"),
+        ("Tools", ", ".join(f"{name} {version}" for name, version in run.tools.items()) or "-"),
+    ]
+
+
+def simulation(run: Run) -> list[tuple[str, str]]:
+    """Return what stood in for what, and what was real, as (name, value)."""
+    if run.target != "local":
+        where = "AWS" if run.target == "aws" else "the end point named here"
+        return [("Simulated", f"Nothing by poster: the calls went to {where}.")]
+    lag = text.simulated_lag(run)
+    propagation = run.settings.get("propagation")
+    details = propagation if isinstance(propagation, dict) else {}
+    return [
+        ("Emulated", "AWS itself: API, functions, alias and table of a local emulator."),
+        (
+            "Simulated",
+            "Nothing: the emulator moves the alias in an instant."
+            if lag is None
+            else "Propagation: how long each front end keeps the old version, by the model"
+            f" \u201c{lag}\u201d with seed {details.get('seed', '-')}.",
+        ),
+        ("Faults set on", str(details.get("faults") or "none")),
+        (
+            "Real",
+            "The calls, their times and outcomes; the function's code; the rows in the table; the"
+            " deployer's steps.",
+        ),
+        ("Not shown", "How long a region of AWS takes, and how fast it answers."),
+    ]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f} s"
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.0%} to {interval[1]:.0%}"
+
+
+def _quantiles(values: Quantiles) -> list[str]:
+    return ["-" if value is None else f"{value:,.1f}" for value in values.values()]
