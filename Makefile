@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime test lint types template unit integration checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test lint types template unit integration checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -57,6 +57,11 @@ lab-two-functions: setup ## only what changed is deployed
 
 lab-runtime: setup ## a custom runtime with its loop, without it, and hardened
 	poster lab runtime
+
+bench: setup ## measure beside peers and write docs/performance.md (hey and wrk are optional)
+	python -m bench.engine
+	python -m bench.schedule
+	python -m bench.handler
 
 test: lint types template unit integration ## everything CI checks
 

@@ -63,3 +63,10 @@ def test_an_error_is_one_short_line(kind: str, text: str | None) -> None:
 def test_half_a_surrogate_pair_can_be_written_to_a_file() -> None:
     answer = read_answer(500, b'{"marker":"\\ud800","message":"\\udfff"}', None)
     assert (answer.marker, answer.error) == ("?", "HTTP 500: ?")
+
+
+def test_the_functions_own_request_id_comes_before_the_gateways() -> None:
+    assert read_answer(200, b'{"requestId":"own"}', "gateway").request_id == "own"
+    assert read_answer(502, b'{"message":"Internal server error"}', "gateway").request_id == (
+        "gateway"
+    )

@@ -89,3 +89,11 @@ def test_a_run_directory_is_never_reused(tmp_path: Path) -> None:
     new_run_directory(tmp_path, "a", NOON)
     with pytest.raises(JournalError, match="choose another --name"):
         new_run_directory(tmp_path, "a", NOON)
+
+
+def test_many_rows_are_written_in_one_piece(tmp_path: Path) -> None:
+    with Journal(tmp_path / "h.jsonl", RUN) as journal:
+        journal.write_all([])
+        journal.write_all([Step("purge", 1), Step("purge", 2)])
+    lines = (tmp_path / "h.jsonl").read_text().splitlines()
+    assert [decode(line) for line in lines] == [RUN, Step("purge", 1), Step("purge", 2)]

@@ -35,7 +35,7 @@ def page_of(found: History) -> Page:
 
 def test_the_page_opens_with_the_answer_and_its_proof() -> None:
     page = page_of(history("aaa|babbb"))
-    assert "Mixed: callers got old and new code for up to 0.100 s. Call 5, sent after" in page.said
+    assert "Mixed : callers got old and new code for up to 0.100 s. Call 5, sent after" in page.said
 
 
 def test_the_page_says_what_the_text_says() -> None:
@@ -105,7 +105,7 @@ def test_a_shift_shows_what_it_planned() -> None:
     page = page_of(history_of([*calls, canary, whole]))
     planned = page.data["figures"]["deploy-1"]["planned"]
     assert [round(stage["share"], 3) for stage in planned] == [0.9, 0.0]
-    assert "alias → 2, 10%" in [step["label"] for step in page.data["figures"]["whole"]["steps"]]
+    assert "alias → 2, 10%" in [step["label"] for step in page.data["figures"]["deploy-1"]["steps"]]
 
 
 def test_steps_at_one_moment_are_one_flag_named_by_the_most_telling() -> None:
@@ -121,15 +121,16 @@ def test_steps_at_one_moment_are_one_flag_named_by_the_most_telling() -> None:
 
 def hostile(text: str = MARKUP) -> History:
     """Return a history in which a stranger wrote every text."""
+    in_row = text.encode("utf-8", "ignore").decode()  # what reads rows knows no lone surrogates
     found = [
         dataclasses.replace(
             row,
-            todo_id=f"{text}{row.seq}",
-            marker=f"{text}{row.marker}",
-            config_marker=text,
-            instance_id=text,
-            request_id=text,
-            error=text,
+            todo_id=f"{in_row}{row.seq}",
+            marker=f"{in_row}{row.marker}",
+            config_marker=in_row,
+            instance_id=in_row,
+            request_id=in_row,
+            error=in_row,
             function_version=None,
         )
         if isinstance(row, Observation)
