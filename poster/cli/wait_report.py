@@ -68,9 +68,9 @@ class Progress:
 
 
 def _so_far(tally: Tally) -> str:
-    said = tally.test.said
+    test, said = tally.test, tally.test.said
     lost = said["fail"] + said["unknown"]
-    line = f"new {said['new']}  old {said['old']}  in a row {tally.test.in_a_row}"
+    line = f"new {said['new']}  old {said['old']}  in a row {test.in_a_row} of {test.needed}"
     return f"{line}  failed or unknown {lost}" if lost else line
 
 

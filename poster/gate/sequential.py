@@ -49,7 +49,7 @@ class SequentialTest:
         self.restarts = 0  # old answers that ended a run
         self.first_sent_ns = 0  # of the run
         self.last_ended_ns = 0
-        self._needed = rule.answers_needed
+        self.needed = rule.answers_needed
         self._last_old_ns = -1
         self._next_seq = 1
         self._ahead: dict[int, tuple[int, int, Said]] = {}
@@ -57,7 +57,7 @@ class SequentialTest:
     @property
     def passed(self) -> bool:
         """Return whether the run is long enough."""
-        return self.in_a_row >= self._needed
+        return self.in_a_row >= self.needed
 
     def ended(self, seq: int, sent_ns: int, ended_ns: int, said: Said) -> None:
         """Take note of a probe, as soon as it has ended."""

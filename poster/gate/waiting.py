@@ -29,7 +29,7 @@ from poster.gate.tally import (
     sentence_of_time_out,
 )
 from poster.probe import Probed, Probing
-from poster.record import Observation
+from poster.record import Observation, Step
 from poster.schedule import OpenLoop
 
 LOOK_EVERY_S = 2.0  # at the control plane
@@ -59,6 +59,18 @@ class Passage:
     def answered_by(self) -> set[str]:
         """Return every version, or marker, that any probe was answered by."""
         return {name for each in self.endpoints for name in each.answered_by if name}
+
+    def step(self) -> Step:
+        """Return a passage that was reached as a step of a history."""
+        least = min(self.endpoints, key=lambda each: each.in_a_row)
+        detail = {
+            "expected": str(self.expected),
+            "in_a_row": least.in_a_row,
+            "bound": least.bound,
+            "stale_share": self.rule.stale_share,
+            "waited_s": self.waited_s,
+        }
+        return Step("gate-passed", self.at_ns, detail)
 
 
 def _nothing(*_: object) -> None:

@@ -34,7 +34,7 @@ from tests.support.deployed import Deployed
 pytestmark = pytest.mark.local_aws
 
 TODO_PROBE_OPTIONS = ("--method", "POST", "--header", "X-Poster-Probe: 1", "--body", "{}")
-QUICK = ("--stale-share", "0.1", "--rate", "100")  # 44 new answers in a row
+QUICK = ("--stale-share", "0.2", "--rate", "25")  # 21 new answers in a row
 
 
 class FleetTarget:
@@ -100,7 +100,7 @@ def watched(endpoint: str) -> Iterator[tuple[RunClock, list[Observation]]]:
     """Probe on our own, beside the gate, and give every answer."""
     clock, seen = RunClock(), list[Observation]()
     probed = Probed(endpoint, endpoint, Exchange(TODO_PROBE, fresh_share=1.0))
-    with Probing(probed, OpenLoop(10), clock, seen.append, on_end=lambda: None):
+    with Probing(probed, OpenLoop(10, max_in_flight=2), clock, seen.append, on_end=lambda: None):
         yield clock, seen
 
 
