@@ -41,6 +41,12 @@ class Target(Protocol):
     def reachable(self, api_endpoint: str) -> str:
         """Return where the API of a stack's output can be called from here."""
 
+    def settled_unix_ns(self) -> int | None:
+        """Return when the newest switch had reached everybody, ns since the epoch.
+
+        None where nobody can know: only a simulation knows.
+        """
+
 
 class AwsError(PosterError):
     """AWS refused or cannot be reached; the message is one sentence with the way out."""
@@ -88,6 +94,10 @@ class AwsTarget:
         if urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}:
             return LocalAws(endpoint).local_url(api_endpoint)
         return api_endpoint
+
+    def settled_unix_ns(self) -> int | None:
+        """See Target. AWS does not tell."""
+        return None
 
     def identity(self) -> Identity:
         """Ask who we are. Raises AwsError when there are no credentials that work."""

@@ -62,6 +62,7 @@ class Options:
     lag: str
     seed: int
     faults: tuple[str, ...]
+    gate: bool
     keep: bool
     yes: bool
 
@@ -154,6 +155,11 @@ class Options:
     help="Folder of the SAM application.  [default: this folder]",
 )
 @click.option("--name", help="Names the run's folder.  [default: the strategy]")
+@click.option(
+    "--gate",
+    is_flag=True,
+    help="After each deploy wait with the gate (see `poster wait`), not for a quiet time.",
+)
 @click.option("--region", metavar="NAME", help="AWS only: the region.")
 @click.option("--keep", is_flag=True, help="AWS only: keep a stack that this run made.")
 @click.option("--yes", is_flag=True, help="AWS only: do not ask before deploying.")
@@ -206,6 +212,7 @@ def _run(
         options.posters,
         options.pause,
         options.deploys,
+        is_gated=options.gate,
         settings=settings,
         tools=tool_versions(),
     )

@@ -75,6 +75,11 @@ class LocalTarget:
             self._fleet.start()
         return self._fleet.local_url(api_endpoint)
 
+    def settled_unix_ns(self) -> int | None:
+        """Return when the last front end had adopted the newest change of the alias."""
+        changes = self._fleet.changes() if self._fleet is not None else []
+        return changes[-1].settled_ns if changes else None
+
     def __enter__(self) -> LocalTarget:
         self._emulator.start()
         return self

@@ -13,7 +13,7 @@ from poster.analysis import Result
 from poster.checks import Checks, Finding
 from poster.history import History
 from poster.merge import offsets
-from poster.record import Run
+from poster.record import Run, Step
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
 from poster.stages import Stage
@@ -31,7 +31,7 @@ def render(result: Result, history: History) -> str:
     lines += _run_lines(result)
     lines += ["", *_release_lines(result)]
     for number, transition in enumerate(result.transitions, start=1):
-        lines += ["", *_deploy_lines(number, transition)]
+        lines += ["", *_deploy_lines(number, transition), *_gate_lines(transition, result.steps)]
         lines += [
             "",
             *(f"  {line}" for line in excerpt(history, transition).lines(MOST_EXCERPT_ROWS)),
@@ -194,6 +194,23 @@ def _deploy_lines(number: int, transition: Transition) -> Iterator[str]:
     yield _row("  latency ms", "".join(f"{name:>10}" for name in ("p50", "p90", "p99", "max")))
     for phase, quantiles in transition.latency_ms.items():
         yield _row(f"    {phase}", _quantiles(quantiles))
+
+
+def _gate_lines(transition: Transition, steps: list[Step]) -> Iterator[str]:
+    """Say when the gate let go on, and how long that was after the true settling."""
+    phase = transition.phase
+    for step in steps:
+        is_later = step.at_ns >= phase.zero_ns
+        if step.name != "gate-passed" or not is_later:
+            continue
+        if phase.next_deploy_ns is not None and step.at_ns >= phase.next_deploy_ns:
+            continue
+        said = f"+{_seconds(step.at_ns - phase.zero_ns)} from the switch"
+        settled_ns = step.detail.get("settled_ns")
+        if isinstance(settled_ns, int):
+            after = (step.at_ns - settled_ns) / 1e9
+            said += f"; {after:+.3f} s from when the last front end let go of old code (simulated)"
+        yield _row("  gate passed", said)
 
 
 def _stage_lines(stages: list[Stage]) -> Iterator[str]:

@@ -14,18 +14,22 @@ ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
 
-def run_lab(tmp_path: Path, *arguments: str) -> tuple[Path, str]:
-    """Run a lab on a copy of the labs; return the copy and what the command printed."""
+def copied_labs(tmp_path: Path) -> Path:
     labs = tmp_path / "labs"
     shutil.copytree(ROOT / "labs", labs)
+    return labs
+
+
+def run_lab(labs: Path, *arguments: str) -> str:
+    """Run a lab and return what the command printed."""
     done = subprocess.run(
         [sys.executable, "-m", "poster", "lab", *arguments, "--labs", str(labs)],
-        cwd=tmp_path,
+        cwd=labs.parent,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    return labs, done.stdout
+    return done.stdout
 
 
 def measured_in(readme: Path) -> str:
@@ -36,7 +40,8 @@ def measured_in(readme: Path) -> str:
 def test_the_missing_loop_shows_on_the_runtime_emulator_and_not_on_ministack(
     tmp_path: Path,
 ) -> None:
-    labs, printed = run_lab(tmp_path, "runtime", "--calls", "5")
+    labs = copied_labs(tmp_path)
+    printed = run_lab(labs, "runtime", "--calls", "5")
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     assert any(line.startswith("loopless RIE, local right 502 HTTP 502 (5 of 5)") for line in lines)
     assert any(line.startswith("loopless MiniStack, local right 200 none") for line in lines)
@@ -44,7 +49,21 @@ def test_the_missing_loop_shows_on_the_runtime_emulator_and_not_on_ministack(
 
 
 def test_a_release_and_a_removal_leave_the_other_function_alone(tmp_path: Path) -> None:
-    labs, printed = run_lab(tmp_path, "two-functions")
+    labs = copied_labs(tmp_path)
+    printed = run_lab(labs, "two-functions")
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     assert any(line.startswith("removal of orders 1 untouched the same gone") for line in lines)
     assert "stock" in measured_in(labs / "two_functions" / "README.md")
+
+
+def test_no_message_is_lost_or_doubled_by_any_pattern_during_a_deploy(tmp_path: Path) -> None:
+    labs = copied_labs(tmp_path)
+    template = labs / "invocation_patterns" / "template.yaml"
+    # In small: a poisonous message of the queue is a dead letter after 15 s, not 72.
+    text = template.read_text().replace("VisibilityTimeout: 24", "VisibilityTimeout: 5")
+    template.write_text(text)
+    printed = run_lab(labs, "patterns", "--messages", "10", "--rate", "1")
+    measured = measured_in(labs / "invocation_patterns" / "README.md")
+    for pattern in ("api", "event", "sns", "s3", "kinesis", "dynamodb", "sqs"):
+        assert f"\n{pattern} " in printed
+        assert f"\n| {pattern} | " in measured

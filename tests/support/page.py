@@ -30,11 +30,13 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
         self._inside = tag
+        self.text += " "
         if tag == "script":
             self.scripts.append("")
 
     def handle_endtag(self, tag: str) -> None:
         self._inside = ""
+        self.text += " "
 
     def handle_data(self, data: str) -> None:
         if self._inside == "script":

@@ -246,3 +246,22 @@ def test_plain_writes_out_what_a_terminal_might_obey(raw: object, shown: str) ->
 def test_clipping_counts_columns_not_characters() -> None:
     assert clipped("買" * 41) == "買" * 38 + "..."
     assert clipped("x" * 80) == "x" * 80
+
+
+def test_the_gate_is_told_with_the_deploy_that_it_waited_for() -> None:
+    plain_run = history("a" * 20 + "|" + "b" * 30 + "|" + "c" * 30)
+    gate = Step("gate-passed", 4_050_000_000, {"settled_ns": 3_050_000_000})
+    found = dataclasses.replace(plain_run, steps=[*plain_run.steps, gate])
+    said = text.render(analyse(found, None), found)
+    first, second = said.partition("deploy 2")[::2]
+    assert "gate passed    +2.000 s from the switch; +1.000 s from when the last front" in first
+    assert "gate passed" not in second
+
+
+def test_where_the_true_settling_is_not_known_the_gate_says_nothing_of_it() -> None:
+    plain_run = history("a" * 20 + "|" + "b" * 30)
+    found = dataclasses.replace(
+        plain_run, steps=[*plain_run.steps, Step("gate-passed", 4_050_000_000)]
+    )
+    said = text.render(analyse(found, None), found)
+    assert "gate passed    +2.000 s from the switch\n" in said

@@ -37,6 +37,9 @@ class World:
     def reachable(self, api_endpoint: str) -> str:
         return api_endpoint
 
+    def settled_unix_ns(self) -> int | None:
+        return None
+
 
 class FakeStack:
     name = "todo-sample-1"
