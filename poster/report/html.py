@@ -30,6 +30,7 @@ from poster.report.page.looks import looks_of
 from poster.report.plain import plain
 from poster.verdict import name_of
 
+SCRIPTS = ("data.js", "tips.js", "page.js")
 MOST_TEXT = 600  # characters of any one text on the page
 
 
@@ -37,7 +38,7 @@ def render(result: Result, history: History) -> str:
     """Return the whole page."""
     looks = looks_of(result.releases)
     figures = figures_of(result, history, looks)
-    scripts = {"library": _library(), "script": _piece("page.js")}
+    scripts = {"library": _library(), "script": "".join(map(_piece, SCRIPTS))}
     data = {
         "looks": {answer: dataclasses.asdict(look) for answer, look in looks.items()},
         "figures": figures,

@@ -1,3 +1,3 @@
 """The pieces of the HTML report: what is drawn, how, and what is said; ``poster.report.html`` joins
-them with ``page.html``, ``page.css`` and ``page.js``.
+them with the template, the style sheet and the scripts that are here too.
 """

@@ -4,7 +4,7 @@ All charts of a figure show one stretch of time, ``from_s`` to ``to_s``: two par
 page sets together, so that they zoom as one. Every chart has the same left margin, so that one
 moment is one vertical line through all of them. Colours are the page's style sheet's, light or
 dark; a release also has its place above or below the middle of its lane, so nothing rests on
-colour alone. The data (``calls``, ``bins``, ``steps`` ...) is made by ``page/page.js``.
+colour alone. The data (``calls``, ``bins``, ``steps`` ...) is made by ``data.js``.
 """
 
 from __future__ import annotations
@@ -82,7 +82,12 @@ def latency() -> Spec:
     """Return each drawn call's latency, and the median and the 99th percentile of all calls."""
     y = alt.Y(
         "latency:Q",
-        scale=alt.Scale(type="log", nice=False, padding=6),
+        scale=alt.Scale(
+            type="log",
+            nice=False,
+            domainMin=alt.ExprRef("low_ms"),
+            domainMax=alt.ExprRef("high_ms"),
+        ),
         axis=alt.Axis(
             values=TICKS_MS,
             labelOverlap="greedy",
@@ -100,9 +105,9 @@ def latency() -> Spec:
         _data("bins")
         .mark_line(clip=True, strokeWidth=width, strokeDash=dash)
         .encode(x=_time("middle"), y=f"{name}:Q", color=alt.value(INK))
-        for name, width, dash in (("p50", 1.6, [1, 0]), ("p99", 1.2, [4, 3]))
+        for name, width, dash in (("median", 1.6, [1, 0]), ("tail", 1.2, [4, 3]))
     ]
-    return _spec([*_backdrop(), _bin_target(), dots, *lines], 170)
+    return _spec([*_backdrop(), _bin_target(), dots, *lines], 170, ["low_ms", "high_ms"])
 
 
 @functools.cache
@@ -257,10 +262,10 @@ def _bin_target() -> alt.Chart:
 
 
 def _spec(layers: list[Any], height_px: int, extra: Sequence[str] = (), left_px: int = 0) -> Spec:
-    values = {"from_s": 0.0, "to_s": 1.0, **dict.fromkeys(extra, -1.0)}
+    names = ("from_s", "to_s", *extra)  # the page sets their values
     chart = (
         alt.layer(*layers)
-        .add_params(*(alt.param(name=name, value=value) for name, value in values.items()))
+        .add_params(*(alt.param(name=name, value=0) for name in names))
         .properties(
             width="container",
             height=height_px,

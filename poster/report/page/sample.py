@@ -29,6 +29,7 @@ MOST_CALLS_OF_DEPLOYS = 9000  # in all their figures together
 MOST_LANES = 60
 MOST_CELLS = 9000
 MOST_BINS = 120
+FEWEST_BINS = 10
 CALLS_PER_BIN = 20
 MOST_RELEASES = 11  # with a colour and a name; the later ones are drawn as one
 MOST_CHARACTERS = 80  # of a text that a stranger wrote
@@ -76,7 +77,7 @@ def answered(history: History, releases: Sequence[Release]) -> pl.DataFrame:
 def whole_run(calls: pl.DataFrame, transitions: Sequence[Transition]) -> Sample:
     """Return the figure of all calls; its zero is the run's origin."""
     edges = [seq for each in transitions for seq in (each.first_new_seq, each.last_old_seq)]
-    return _figure(calls, 0, edges, MOST_CALLS)
+    return _sample(calls, 0, edges, MOST_CALLS, [])
 
 
 def around_each(calls: pl.DataFrame, transitions: Sequence[Transition]) -> list[Sample]:
@@ -95,7 +96,7 @@ def _around(calls: pl.DataFrame, transition: Transition, most: int) -> Sample:
     overlap = transition.overlap
     proof = [overlap.new_seq, overlap.old_seq] if overlap else []
     edges = [transition.first_new_seq, transition.last_old_seq, *proof]
-    return _figure(shown, zero_ns, edges, most)
+    return _sample(shown, zero_ns, edges, most, [0.0])
 
 
 def columns(frame: pl.DataFrame) -> Columns:
@@ -145,7 +146,9 @@ def _last_error_ns(calls: pl.DataFrame, transition: Transition) -> int:
     return phase.zero_ns if last is None else int(last)
 
 
-def _figure(calls: pl.DataFrame, zero_ns: int, edges: Sequence[int], most: int) -> Sample:
+def _sample(
+    calls: pl.DataFrame, zero_ns: int, edges: Sequence[int], most: int, at_least: Sequence[float]
+) -> Sample:
     posters = calls["poster"].unique().sort().to_list()
     per_lane = -(-max(1, len(posters)) // MOST_LANES)
     lanes = [posters[first : first + per_lane] for first in range(0, len(posters), per_lane)]
@@ -157,8 +160,8 @@ def _figure(calls: pl.DataFrame, zero_ns: int, edges: Sequence[int], most: int) 
         at=(pl.col("at_ns") - zero_ns) / 1e9,
         sent=(pl.col("sent_ns") - zero_ns) / 1e9,
     )
-    from_s, to_s = _range(timed)
-    bins = max(1, min(MOST_BINS, timed.height // CALLS_PER_BIN))
+    from_s, to_s = _range(timed, at_least)
+    bins = min(MOST_BINS, max(FEWEST_BINS, timed.height // CALLS_PER_BIN))
     drawn = thinned(timed, _telling(), pl.col("seq").is_in(list(edges)), most)
     return Sample(
         from_s=from_s,
@@ -197,12 +200,14 @@ def _telling() -> pl.Expr:
     )
 
 
-def _range(timed: pl.DataFrame) -> tuple[float, float]:
-    if timed.is_empty():
-        return 0.0, 1.0
-    first, last = timed.select(
-        pl.min_horizontal("at", "sent").min().alias("first"), pl.col("at").max().alias("last")
-    ).row(0)
+def _range(timed: pl.DataFrame, at_least: Sequence[float]) -> tuple[float, float]:
+    """Return the stretch that all calls, and the moments of ``at_least``, are in."""
+    moments = [*at_least]
+    if not timed.is_empty():
+        moments += timed.select(
+            pl.min_horizontal("at", "sent").min().alias("first"), pl.col("at").max().alias("last")
+        ).row(0)
+    first, last = min(moments, default=0.0), max(moments, default=0.0)
     pad = max((last - first) * 0.01, 0.01)
     return first - pad, last + pad
 
@@ -231,21 +236,28 @@ def _edge(name: str, shift: int, bins: int, from_s: float, to_s: float) -> pl.Ex
 
 
 def _bins(timed: pl.DataFrame, bins: int, from_s: float, to_s: float) -> pl.DataFrame:
-    latency = pl.col("latency_ms")
-    return (
+    """Count all calls by moment; a moment without a call is there too."""
+    latency, answer = pl.col("latency_ms"), pl.col("answer")
+    counts = ["ok", "failed", "unknown", "cold_starts"]
+    found = (
         timed.lazy()
         .group_by(_bin_of(bins, from_s, to_s))
         .agg(
-            (pl.col("answer") != FAILED).and_(pl.col("answer") != UNKNOWN).sum().alias("ok"),
-            (pl.col("answer") == FAILED).sum().alias("failed"),
-            (pl.col("answer") == UNKNOWN).sum().alias("unknown"),
+            (~answer.is_in([FAILED, UNKNOWN])).sum().alias("ok"),
+            (answer == FAILED).sum().alias("failed"),
+            (answer == UNKNOWN).sum().alias("unknown"),
             pl.col("cold_start").sum().alias("cold_starts"),
             latency.quantile(0.5, "higher").round(3).alias("p50"),
             latency.quantile(0.99, "higher").round(3).alias("p99"),
             latency.max().round(3).alias("max"),
         )
+    )
+    return (
+        pl.LazyFrame({"bin": range(bins)}, schema={"bin": pl.Int64})
+        .join(found, on="bin", how="left")
         .sort("bin")
         .with_columns(
+            pl.col(counts).fill_null(0),
             _edge("bin", 0, bins, from_s, to_s).alias("from"),
             _edge("bin", 1, bins, from_s, to_s).alias("to"),
         )

@@ -1,0 +1,102 @@
+// The page's data: from the columns of the JSON to the rows that the charts draw.
+"use strict";
+
+const page = JSON.parse(document.getElementById("data").textContent);
+const FAILED = -1, UNKNOWN = -2; // answers without a release
+const STEP_ROWS = 4;
+const STEP_ROW_PX = 15;
+const LABEL_PX = 6.4; // one character of a step's label, on average
+
+const rowsOf = (columns) => {
+  const full = Object.entries(columns).map(([name, column]) =>
+    [name, column.texts ? column.codes.map((code) => column.texts[code] ?? null) : column]);
+  const length = full.length ? full[0][1].length : 0;
+  return Array.from({ length }, (_, n) =>
+    Object.fromEntries(full.map(([name, column]) => [name, column[n]])));
+};
+const isRelease = (answer) => answer !== FAILED && answer !== UNKNOWN;
+const lookOf = (answer) => page.looks[answer];
+// No latency is drawn as less than 10 us: the scale is logarithmic.
+const drawable = (ms) => (ms === null ? null : Math.max(ms, 0.01));
+const number = (value, digits = 0) =>
+  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const milliseconds = (value, more = "") =>
+  (value === null ? null : `${number(value, 1)} ms${more}`);
+const seconds = (value) => `${number(value, 3)} s`;
+const percent = (value) => `${number(value * 100, 1)} %`;
+
+// Datasets -------------------------------------------------------------------------------------
+
+function datasetsOf(figure) {
+  const spot = (row) => {
+    const { colour, shape } = lookOf(row.answer);
+    const inLane = { above: [0.08, 0.46], below: [0.54, 0.92] }[shape] || [0.3, 0.7];
+    const [top, bottom] = inLane.map((share) => row.lane + share);
+    return { colour, top, bottom, middle: (top + bottom) / 2 };
+  };
+  const calls = rowsOf(figure.calls).map((row, n) => ({
+    ...row, ...spot(row), row: n, kind: "call",
+    latency: drawable(row.latency_ms),
+    ticks: !figure.cells && isRelease(row.answer), visible: !figure.cells || !isRelease(row.answer),
+  }));
+  const bins = rowsOf(figure.bins).map((row) => ({
+    ...row, kind: "bin", none: 0, errors: row.failed + row.unknown, middle: (row.from + row.to) / 2,
+    median: drawable(row.p50), tail: drawable(row.p99),
+  }));
+  const share = rowsOf(figure.share || {});
+  return {
+    calls, bins, share: share.map((row, n) => bandFrom(row, share[n + 1])),
+    cells: rowsOf(figure.cells || {}).map((row) => ({ ...row, ...spot(row), kind: "cell" })),
+    environments: environmentsOf(figure, bins),
+    windows: figure.windows, planned: figure.planned || [], settled: figure.settled || [],
+    steps: figure.steps.map((step) => ({
+      ...step, kind: "step", width: step.telling ? 1.6 : 0.7,
+      colour: step.telling ? "var(--ink)" : "var(--muted)",
+    })),
+  };
+}
+
+// Between two points the upper bound of the earlier and the lower bound of the later one hold.
+function bandFrom(point, next) {
+  const { low, at } = next || point;
+  return { ...point, kind: "share", low, next: at };
+}
+
+// A moment without an answer is a count of 0, not a line across it.
+function environmentsOf(figure, bins) {
+  const found = rowsOf(figure.environments);
+  for (const row of found) {
+    const bin = bins.find((each) => each.bin === row.bin);
+    (bin.environments ||= []).push(row);
+  }
+  const answers = [...new Set(found.map((row) => row.answer))];
+  return answers.flatMap((answer) => bins.flatMap((bin) => {
+    const row = (bin.environments || []).find((each) => each.answer === answer);
+    const at = { answer, colour: lookOf(answer).colour, environments: row ? row.environments : 0 };
+    const ends = bin === bins[bins.length - 1] ? [{ ...at, from: bin.to }] : [];
+    return [{ ...at, from: bin.from }, ...ends];
+  }));
+}
+
+// With room above and below, also where all calls take the same time.
+function latencyRange({ calls, bins }) {
+  const found = [...calls.map((call) => call.latency), ...bins.map((bin) => bin.max)]
+    .filter((each) => each > 0);
+  return found.length ? [Math.min(...found) / 1.4, Math.max(...found) * 1.4] : [1, 10];
+}
+
+// A step's stem runs down from its name, so a name goes below all that it would run into. Where
+// there are too many rows a minor step goes without its name. Returns the rows' height.
+function placeSteps(steps, figure, width) {
+  const placed = [];
+  for (const step of steps) {
+    const x = ((step.at - figure.all[0]) / (figure.all[1] - figure.all[0])) * width;
+    const row = Math.max(0, ...placed.filter((each) => each.end > x).map((each) => each.row + 1));
+    const named = row < STEP_ROWS || step.telling;
+    const shownRow = Math.min(row, STEP_ROWS - 1);
+    step.shown = named ? step.label : "";
+    step.top = shownRow * STEP_ROW_PX + 2;
+    if (named) placed.push({ row: shownRow, end: x + step.label.length * LABEL_PX + 10 });
+  }
+  return (1 + Math.max(0, ...placed.map((each) => each.row))) * STEP_ROW_PX + 4;
+}
