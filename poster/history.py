@@ -26,7 +26,7 @@ from poster.errors import PosterError
 from poster.journal import HISTORY, ROWS
 from poster.record import SCHEMA, MalformedLineError, Run, Step, decode
 
-BLOCK_BYTES = 32 * 1024 * 1024  # two blocks in flight keep two cores busy and memory small
+BLOCK_BYTES = 16 * 1024 * 1024  # from 32 MiB on, glibc gives every buffer back to the system
 FIRST_LINE_BYTES = 16 * 1024 * 1024
 SMALL_BLOCK_BYTES = 16 * 1024
 MAX_NS = 2**62  # 146 years: differences of two such times still fit in 64 bits

@@ -1,8 +1,7 @@
 """The history file while a run goes on, and the directory it lies in.
 
 Rows are whole lines, written in one piece to a file opened for appending: a reader sees whole lines
-while the run goes on. Nothing is buffered but the rows of one turn of an engine, which are written
-at its end, so ``kill -9`` loses the calls in flight and those of the last milliseconds.
+while the run goes on. Nothing is buffered here: what was written survives ``kill -9``.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import datetime
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -32,7 +32,6 @@ class Journal:
         """Create the file, which must not exist, and write the run's row."""
         self.path = path
         self._lock = threading.Lock()
-        self._held: list[str] = []
         try:
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
         except FileExistsError:
@@ -45,19 +44,10 @@ class Journal:
         """Append the row. Raises JournalError when the disk refuses."""
         self._append(encode(row) + "\n")
 
-    def hold(self, row: Row) -> None:
-        """Keep the row until ``flush``, which must follow within 100 ms: one write for many.
-
-        Only for the thread that flushes.
-        """
-        self._held.append(encode(row))
-
-    def flush(self) -> None:
-        """Append the rows that are held. Raises JournalError when the disk refuses."""
-        if self._held:
-            lines = "\n".join(self._held) + "\n"
-            self._held.clear()
-            self._append(lines)
+    def write_all(self, rows: Sequence[Row]) -> None:
+        """Append the rows in one piece. Raises JournalError when the disk refuses."""
+        if rows:
+            self._append("".join([encode(row) + "\n" for row in rows]))
 
     def _append(self, lines: str) -> None:
         octets = lines.encode()

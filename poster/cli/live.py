@@ -9,6 +9,7 @@ import collections
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -31,10 +32,19 @@ class Tally:
 
     def add(self, observation: Observation) -> None:
         """Count one call. Called from the posters' threads."""
+        self.add_all([observation])
+
+    def add_all(self, observations: Sequence[Observation]) -> None:
+        """Count many calls."""
         with self._lock:
-            self.outcomes[observation.outcome] += 1
-            if observation.outcome == "ok":
-                self.releases[observation.marker or "no marker"] += 1
+            self.outcomes.update([row.outcome for row in observations])
+            self.releases.update(
+                [
+                    row.marker or row.function_version or "not named"
+                    for row in observations
+                    if row.outcome == "ok"
+                ]
+            )
 
     @property
     def ok(self) -> int:
@@ -82,14 +92,20 @@ class Narrator:
     def step(self, step: Step) -> None:
         """Show what the deployer did or saw."""
         shown = {
-            name: step.detail[name] for name in ("marker", "from", "to") if step.detail.get(name)
+            name: step.detail[name]
+            for name in ("marker", "from", "to", "count")
+            if step.detail.get(name)
         }
         said = "  ".join(f"{name} {value}" for name, value in shown.items())
         self._print(Text(f"  {step.name:<18} {said}".rstrip(), "dim"))
 
     def observed(self, observation: Observation) -> None:
         """Count a call and, now and then, show the counts."""
-        self.tally.add(observation)
+        self.observed_all([observation])
+
+    def observed_all(self, observations: Sequence[Observation]) -> None:
+        """Count many calls and, now and then, show the counts."""
+        self.tally.add_all(observations)
         if not self._on_terminal and time.monotonic() >= self._plain_due:
             self._plain_due = time.monotonic() + PLAIN_EVERY_S
             self._print(self.tally.line())

@@ -218,19 +218,22 @@ def _post(
     is_open = isinstance(load.loop, OpenLoop)
     calls = load.loop.calls if isinstance(load.loop, OpenLoop) else None
     has_end = duration_s is not None or calls is not None
+    rows: list[Observation] = []  # of one turn of the engine
     with Narrator() as narrator:
 
-        def emit(observation: Observation) -> None:
-            journal.hold(observation)
-            narrator.observed(observation)
+        def after_turn() -> None:
+            if rows:
+                journal.write_all(rows)
+                narrator.observed_all(rows)
+                rows.clear()
 
         def emit_step(step: Step) -> None:
             journal.write(step)
             narrator.step(step)
 
-        engine = CurlEngine(exchange, emit_step, after_turn=journal.flush)
+        engine = CurlEngine(exchange, emit_step, after_turn)
         narrator.phase(f"posting to {load.endpoint}")
-        with Posting(engine, load, clock, emit) as posting:
+        with Posting(engine, load, clock, rows.append) as posting:
             try:
                 # An open loop ends by itself, after its last planned call.
                 posting.wait(None if is_open else duration_s)
