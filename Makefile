@@ -73,7 +73,7 @@ types: setup
 	mypy
 
 template: setup
-	cfn-lint template.yaml
+	cfn-lint template.yaml labs/*/template.yaml
 
 unit: setup
 	pytest tests/unit

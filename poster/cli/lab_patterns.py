@@ -18,7 +18,7 @@ from poster.deploy import Release
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamDeployer
 from poster.engine import Load
-from poster.journal import HISTORY, ROWS, Journal
+from poster.journal import HISTORY, ROWS, Journal, point_latest_at
 from poster.labs.patterns import Evidence, checks_in, faults_in, patterns_in, tables
 from poster.labs.producer import PATTERNS, Producer
 from poster.labs.senders import DeadLetters, WorkerTable, senders
@@ -102,6 +102,7 @@ def _run(on: Bench, rate_per_s: float, after_s: float, clock: RunClock) -> Evide
         load = Load(endpoint, tuple(range(1, len(PATTERNS) + 1)), loop)
         run = _run_row(on, endpoint, loop, clock)
         with Journal(on.directory / HISTORY, run) as journal:
+            point_latest_at(on.directory)
             for step in steps:
                 journal.write(step)
             on.narrator.phase(f"sending {rate_per_s:g} messages per second by each pattern")

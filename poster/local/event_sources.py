@@ -32,7 +32,7 @@ ASYNC_RETRY_S = (1.0, 2.0)  # AWS: minutes
 STREAM_RETRY_S = 0.5  # AWS publishes no number
 # How often AWS says that it polls a shard.
 _POLL_S = {"kinesis": 1.0, "dynamodb": 0.25}
-_ASYNC_CONCURRENCY = 2
+_ASYNC_CONCURRENCY = 3
 _WAIT_S = 1  # of one look into a queue
 
 
@@ -59,6 +59,7 @@ class EventSources:
         self._sources = sources
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._timers: list[threading.Timer] = []
         self._pool = ThreadPoolExecutor(_ASYNC_CONCURRENCY, "async")
         self._failure: Exception | None = None
 
@@ -78,7 +79,9 @@ class EventSources:
         self._stopped.set()
         for thread in self._threads:
             thread.join()
-        self._pool.shutdown()
+        for timer in self._timers:
+            timer.cancel()
+        self._pool.shutdown(cancel_futures=True)
         if self._failure is not None and error is None:
             raise EventSourceError(f"the model of Lambda's event sources broke: {self._failure}")
 
@@ -94,12 +97,17 @@ class EventSources:
 
     # Asynchronous: Invoke with Event, SNS, S3.
 
-    def _try_async(self, payload: bytes) -> None:
-        for wait_s in (*ASYNC_RETRY_S, None):
-            if not self._invoke(payload)[0]:
-                return
-            if wait_s is not None:
-                time.sleep(wait_s)
+    def _try_async(self, payload: bytes, retry: int = 0) -> None:
+        if not self._invoke(payload)[0]:
+            return
+        if retry < len(ASYNC_RETRY_S):
+            # A timer, not a sleep: others go on meanwhile.
+            arguments = (self._guarded, self._try_async, payload, retry + 1)
+            timer = threading.Timer(ASYNC_RETRY_S[retry], self._pool.submit, arguments)
+            timer.daemon = True
+            self._timers.append(timer)
+            timer.start()
+            return
         # A dead-letter queue gets the event itself.
         self._client("sqs").send_message(
             QueueUrl=self._sources.dead_letters, MessageBody=payload.decode()

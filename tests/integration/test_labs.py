@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
+
+
+LABS = sorted(path.parent.name for path in ROOT.glob("labs/*/template.yaml"))
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_sam_takes_the_template_and_has_nothing_to_say(lab: str) -> None:
+    done = subprocess.run(
+        ["sam", "validate", "--lint"],
+        cwd=ROOT / "labs" / lab,
+        env={**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def copied_labs(tmp_path: Path) -> Path:

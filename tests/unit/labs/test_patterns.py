@@ -161,6 +161,17 @@ def test_who_waits_behind_poison_is_measured_from_its_first_attempt() -> None:
     assert only(evidence(blocked)).blocked_s == pytest.approx(2.010)
 
 
+def test_a_message_is_not_blocked_before_the_poison_is_begun() -> None:
+    def begun_late(records: dict[int, Record]) -> None:
+        # Number 6 was sent at 600 ms and waited, like the poison before it, for other reasons.
+        poison, behind = records[5], records[6]
+        first = dataclasses.replace(poison.attempts[0], at_ms=ORIGIN_MS + 700)
+        records[5] = dataclasses.replace(poison, attempts=(first,))
+        records[6] = dataclasses.replace(behind, processed_at_ms=ORIGIN_MS + 900)
+
+    assert only(evidence(begun_late)).blocked_s == pytest.approx(0.2)
+
+
 def test_dead_letters_name_their_messages_in_the_shape_of_whoever_gave_up() -> None:
     shard = {"KinesisBatchInfo": {"startSequenceNumber": "4", "endSequenceNumber": "5"}}
     letters = [

@@ -65,6 +65,25 @@ def test_a_function_that_only_raises_makes_good_records_come_again() -> None:
     assert worker.dead == [([3], 1)]
 
 
+def test_a_batch_that_is_cut_has_all_its_retries_again() -> None:
+    answers = iter([0, None, 0, 0, 1])
+    batches, dead = [], []
+
+    def invoke(batch: Sequence[Any]) -> int | None:
+        batches.append(list(batch))
+        return next(answers)
+
+    deliver(
+        ["a", "b"],
+        Mapping(max_retries=1, bisects=True),
+        invoke,
+        lambda batch, tried: dead.append((list(batch), tried)),
+        lambda retry: None,
+    )
+    assert batches == [["a", "b"], ["a", "b"], ["a"], ["a"], ["b"]]
+    assert dead == [(["a"], 2)]
+
+
 @pytest.mark.parametrize(
     ("answer", "done"),
     [
