@@ -76,10 +76,10 @@ template: setup
 	cfn-lint template.yaml labs/*/template.yaml
 
 unit: setup
-	pytest tests/unit
+	pytest -n 2 --dist loadfile tests/unit
 
 integration: setup
-	pytest tests/integration
+	pytest -n 4 --dist loadscope tests/integration
 
 lock: $(VENV)/.done ## resolve the pins anew
 	cd requirements && for tool in uv sam checkov; do \

@@ -379,7 +379,7 @@ def poster_local(*options: str) -> Iterator[tuple[subprocess.Popen[str], list[st
         lines = []
         for line in command.stdout:
             lines.append(line)
-            if line.startswith("#   curl"):
+            if line.startswith("# Call it"):
                 break
         try:
             yield command, lines

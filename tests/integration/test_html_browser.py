@@ -131,6 +131,24 @@ def test_the_strips_are_drawn(open_page: Callable[..., Opened]) -> None:
     assert opened.page.locator("[data-figure=deploy-1] [data-chart=share] svg path").count() > 3
 
 
+def test_the_window_begins_at_the_first_new_tick_and_ends_at_the_last_old_one(
+    open_page: Callable[..., Opened],
+) -> None:
+    opened = open_page(history(CALLS))
+    window, ticks = opened.strip().evaluate(
+        """(plot) => {
+          const box = (element) => element.getBoundingClientRect();
+          const lines = [...plot.querySelectorAll("svg .mark-rule line")].map((line) =>
+            [getComputedStyle(line).stroke, box(line)]).filter(([, each]) => each.height > 4);
+          const shade = box(plot.querySelector("svg .mark-rect path"));
+          return [[shade.left, shade.right], lines.map(([stroke, each]) => [stroke, each.x])];
+        }"""
+    )
+    old = [x for stroke, x in ticks if stroke == OLD_IN_LIGHT]
+    new = [x for stroke, x in ticks if stroke == "rgb(199, 120, 0)"]
+    assert window == pytest.approx([min(new), max(old)], abs=1.5)
+
+
 @pytest.mark.parametrize(
     ("scheme", "old", "page"),
     [

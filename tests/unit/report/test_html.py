@@ -109,11 +109,11 @@ def test_a_shift_shows_what_it_planned() -> None:
 
 
 def test_steps_at_one_moment_are_one_flag_named_by_the_most_telling() -> None:
-    steps = [Step("stack-complete", 350_000_000), Step("purge", 350_000_001)]
+    steps = [Step("stack-complete", 349_999_999), Step("purge", 350_000_001)]
     page = page_of(history_of([*rows("aaa|bbbbb"), *steps]))
     (flag,) = page.data["figures"]["whole"]["steps"]
     assert flag["label"] == "alias → 2"
-    assert [name for _, name in flag["names"]] == ["alias → 2", "stack complete", "purge"]
+    assert [name for _, name in flag["names"]] == ["stack complete", "alias → 2", "purge"]
 
 
 # One file that is closed against everything ------------------------------------------------------
@@ -269,6 +269,7 @@ def test_a_sample_takes_its_part_of_every_poster() -> None:
     drawn = sample.thinned(calls, pl.lit(False), pl.lit(False), 1000)
     assert drawn.height == 1000
     assert drawn["poster"].value_counts()["count"].min() > 60
+    assert (drawn["at"] // 2000).value_counts()["count"].min() > 190
 
 
 def test_telling_calls_leave_room_for_a_sample_of_the_rest() -> None:
@@ -301,6 +302,13 @@ def test_moments_without_a_call_are_no_bar() -> None:
     cells = whole_of(history_of(calls)).cells
     assert cells is not None
     assert cells["calls"].to_list() == [sample.MOST_CALLS + 1, 1]
+
+
+def test_calls_without_a_gap_between_them_are_one_bar() -> None:
+    count = sample.MOST_CALLS + 1
+    cells = whole_of(history("a" * count, posters=1)).cells
+    assert cells is not None
+    assert cells.select("calls", "answer").rows() == [(count, 0)]
 
 
 def test_a_page_of_many_calls_stays_small() -> None:
