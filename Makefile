@@ -79,7 +79,7 @@ unit: setup
 	pytest -n 2 --dist loadfile tests/unit
 
 integration: setup
-	pytest -n 4 --dist loadscope tests/integration
+	pytest -n 2 --dist loadscope tests/integration
 
 lock: $(VENV)/.done ## resolve the pins anew
 	cd requirements && for tool in uv sam checkov; do \

@@ -237,7 +237,7 @@ def test_an_alias_switch_mixes_old_and_new_until_it_has_settled(new_app: App) ->
         new_app.point_alias(new)
         wait_for_changes(fleet, 1)
         (change,) = fleet.changes()
-        assert abs(change.at_ns - time.time_ns()) < 1e9
+        assert abs(change.at_ns - time.time_ns()) < 10e9
         seen = [(time.time_ns(), caller.post().said["marker"]) for _ in range(200)]
         while time.time_ns() < change.settled_ns:
             seen.append((time.time_ns(), caller.post().said["marker"]))

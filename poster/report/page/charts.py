@@ -53,6 +53,7 @@ def strip(lanes: tuple[str, ...], *, roomy: bool) -> Spec:
         axis=alt.Axis(
             values=[number + 0.5 for number in range(len(lanes))],
             labelExpr=f"{json.dumps(list(lanes))}[floor(datum.value)]",
+            tickCount=len(lanes),  # else Vega leaves out every other value
             labelOverlap="greedy" if lane_px < 14 else False,
             **_Y_AXIS,
         ),

@@ -24,14 +24,15 @@ from poster.report.plain import plain
 from poster.transition import Transition, latency_start
 
 MOST_CALLS = 4000  # drawn one by one in a figure; a browser still moves them smoothly
-MOST_DEPLOYS = 12  # with a figure of their own
+MOST_DEPLOYS = 10  # with a figure of their own
 MOST_CALLS_OF_DEPLOYS = 9000  # in all their figures together
 MOST_LANES = 60
-MOST_CELLS = 9000
+CELLS_PER_CALL = 2  # a cell takes less room in the file than a call
+FEWEST_CELLS, MOST_CELLS = 50, 600  # in a lane: a moment of less than two pixels is not seen
 MOST_BINS = 120
 FEWEST_BINS = 10
 CALLS_PER_BIN = 20
-MOST_RELEASES = 11  # with a colour and a name; the later ones are drawn as one
+MOST_RELEASES = 12  # with a colour and a name; the later ones are drawn as one
 MOST_CHARACTERS = 80  # of a text that a stranger wrote
 FAILED, UNKNOWN, UNNAMED = -1, -2, -3  # answers without a release
 SLOWEST = 100  # calls that are drawn for being slow
@@ -163,13 +164,15 @@ def _sample(
     from_s, to_s = _range(timed, at_least)
     bins = min(MOST_BINS, max(FEWEST_BINS, timed.height // CALLS_PER_BIN))
     drawn = thinned(timed, _telling(), pl.col("seq").is_in(list(edges)), most)
+    by_room = CELLS_PER_CALL * most // max(1, len(lanes))
+    cell_bins = max(FEWEST_CELLS, min(MOST_CELLS, by_room))
     return Sample(
         from_s=from_s,
         to_s=to_s,
         lanes=tuple(_lane_name(lane) for lane in lanes),
         total=timed.height,
         calls=_row_columns(drawn),
-        cells=_cells(timed, len(lanes), from_s, to_s) if drawn.height < timed.height else None,
+        cells=_cells(timed, cell_bins, from_s, to_s) if drawn.height < timed.height else None,
         bins=_bins(timed, bins, from_s, to_s),
         environments=_environments(timed, bins, from_s, to_s),
     )
@@ -228,7 +231,7 @@ def _row_columns(drawn: pl.DataFrame) -> pl.DataFrame:
 
 def _bin_of(bins: int, from_s: float, to_s: float) -> pl.Expr:
     share = (pl.col("at") - from_s) / (to_s - from_s)
-    return (share * bins).floor().clip(0, bins - 1).cast(pl.Int64).alias("bin")
+    return (share * bins).floor().cast(pl.Int64).alias("bin")
 
 
 def _edge(name: str, shift: int, bins: int, from_s: float, to_s: float) -> pl.Expr:
@@ -276,9 +279,8 @@ def _environments(timed: pl.DataFrame, bins: int, from_s: float, to_s: float) ->
     )
 
 
-def _cells(timed: pl.DataFrame, lanes: int, from_s: float, to_s: float) -> pl.DataFrame:
+def _cells(timed: pl.DataFrame, bins: int, from_s: float, to_s: float) -> pl.DataFrame:
     """Count all calls by lane, answer and moment; moments without a gap between them are one."""
-    bins = max(50, min(600, MOST_CELLS // max(1, lanes)))
     row = ["lane", "answer"]
     begins = (pl.col("bin") != pl.col("bin").shift(1).over(row) + 1).fill_null(True)
     return (
