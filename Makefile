@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test lint types template unit integration checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test lint types template unit integration test-labs checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -79,7 +79,10 @@ unit: setup
 	pytest -n 2 --dist loadfile tests/unit
 
 integration: setup
-	pytest -n 2 --dist loadscope tests/integration
+	pytest -n 2 --dist loadscope tests/integration --ignore tests/integration/test_labs.py
+
+test-labs: setup ## each lab once in small; beside `make test`, which stays under 5 minutes
+	pytest tests/integration/test_labs.py
 
 lock: $(VENV)/.done ## resolve the pins anew
 	cd requirements && for tool in uv sam checkov; do \

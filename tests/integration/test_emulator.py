@@ -418,7 +418,7 @@ def test_poster_local_says_that_its_port_is_taken(taken: int) -> None:
     ended = subprocess.run(
         [*POSTER_LOCAL, "--port", str(taken)], capture_output=True, text=True, check=False
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 5
     assert f"Error: 127.0.0.1:{taken} is in use by another program" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
