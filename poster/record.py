@@ -40,6 +40,7 @@ StepName = Literal[
     "purge",
     "deploy-finished",
     "deploy-failed",
+    "calls-dropped",
 ]
 
 
