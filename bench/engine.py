@@ -25,7 +25,7 @@ from bench.machine import ROOT, run, server, table, write_section
 
 AT_ONCE = 50
 BODY = '{"todoId": "t01-0001", "title": "tea"}'
-MEMORY_S = 40.0
+MEMORY_S = 60.0
 
 _WRK_SCRIPT = f"""\
 wrk.method = "POST"

@@ -23,6 +23,8 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import structs
+
 from poster import history
 from poster.analysis import Result, analyse
 from poster.clock import Clock
@@ -226,7 +228,7 @@ def _pass_gate(rig: Rig, outputs: Outputs, release: Release, plan: Plan) -> Step
     if settled_unix_ns is None:
         return step
     settled_ns = settled_unix_ns - rig.clock.origin_unix_ns
-    return dataclasses.replace(step, detail={**step.detail, "settled_ns": settled_ns})
+    return structs.replace(step, detail={**step.detail, "settled_ns": settled_ns})
 
 
 def _save_rows(stack: Stack, outputs: Outputs, path: Path) -> None:

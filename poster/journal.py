@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from poster.errors import PosterError
-from poster.record import Row, Run, encode
+from poster.record import Row, Run, encode, encode_lines
 
 HISTORY = "history.jsonl"
 ROWS = "rows.jsonl"
@@ -42,15 +42,14 @@ class Journal:
 
     def write(self, row: Row) -> None:
         """Append the row. Raises JournalError when the disk refuses."""
-        self._append(encode(row) + "\n")
+        self._append(f"{encode(row)}\n".encode())
 
     def write_all(self, rows: Sequence[Row]) -> None:
         """Append the rows in one piece. Raises JournalError when the disk refuses."""
         if rows:
-            self._append("".join([encode(row) + "\n" for row in rows]))
+            self._append(encode_lines(rows))
 
-    def _append(self, lines: str) -> None:
-        octets = lines.encode()
+    def _append(self, octets: bytes) -> None:
         with self._lock:
             try:
                 written = os.write(self._fd, octets)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
+from msgspec import structs
 
 from poster.clocks import ClockEstimate, estimate_clock
 from poster.history import COLUMNS, MAX_NS, History, HistoryError, Source
@@ -60,12 +61,12 @@ def merge(histories: Sequence[History]) -> History:
         )
     ]
     steps = [
-        dataclasses.replace(step, at_ns=step.at_ns + shift_ns)
+        structs.replace(step, at_ns=step.at_ns + shift_ns)
         for history, shift_ns in zip(histories, shifts_ns, strict=True)
         for step in history.steps
     ]
     return History(
-        run=dataclasses.replace(
+        run=structs.replace(
             _run_of([history.run for history in histories]), origin_unix_ns=min(origins_ns)
         ),
         observations=_in_order(_with_own_posters(placed)),
@@ -200,7 +201,7 @@ def _run_of(runs: Sequence[Run]) -> Run:
     for run in reversed(runs):  # where two say different things, the one named first counts
         settings |= run.settings
         tools |= run.tools
-    return dataclasses.replace(
+    return structs.replace(
         runs[0],
         run_id=joined,
         endpoint=", ".join(dict.fromkeys(run.endpoint for run in runs)),

@@ -128,7 +128,7 @@ def sentence_of_time_out(
     said = ", ".join(f"{count} by {name or 'no version'}" for name, count in by)
     lost = f", {least.fail + least.unknown} failed or unknown" if least.fail + least.unknown else ""
     return (
-        f"after {waited_s:.0f} s it is not sure that callers of {least.name} get {expected}:"
+        f"after {waited_s:.1f} s it is not sure that callers of {least.name} get {expected}:"
         f" {least.in_a_row} of the {rule.answers_needed} new answers in a row that it takes;"
         f" answers: {said}{lost}"
     )

@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+from msgspec import structs
+
 from poster.answer import Answer, short_error
 from poster.clock import Clock, from_server_ms
 from poster.engine import Emit, Load, Stop
@@ -167,7 +169,7 @@ class _Sent:
             # The worker's clock counts milliseconds, ours nanoseconds.
             received_ns = max(received_ns, draft.sent_ns)
         done = answer._asdict()
-        self._emit(dataclasses.replace(draft, received_ns=received_ns, **done))
+        self._emit(structs.replace(draft, received_ns=received_ns, **done))
 
 
 def _answer_in(record: Record) -> Answer:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from msgspec import structs
 
 from poster.clock import Clock
 from poster.engine import Engine, Load
@@ -148,7 +149,7 @@ def _opened(rig: Rig, name: str, directory: Path, opened: ExitStack) -> Route:
     folder = directory / name
     folder.mkdir()
     endpoint = f"{rig.endpoint}/{name}"
-    run = dataclasses.replace(rig.run, endpoint=endpoint, run_id=f"{rig.run.run_id}-{name}")
+    run = structs.replace(rig.run, endpoint=endpoint, run_id=f"{rig.run.run_id}-{name}")
     route = Route(name, opened.enter_context(Journal(folder / HISTORY, run)))
     load = Load(endpoint, (1,), ClosedLoop(1, PAUSE_S), through_proxies=rig.through_proxies)
     opened.enter_context(Posting(rig.engine, load, rig.clock, route.saw, route.watch.end))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from poster.analysis import analyse
 from poster.history import History
@@ -259,14 +260,14 @@ def test_many_calls_are_bars_that_count_them(open_page: Callable[..., Opened]) -
 
 def test_markup_in_a_history_does_not_run(open_page: Callable[..., Opened]) -> None:
     found = [
-        dataclasses.replace(
+        structs.replace(
             row, todo_id=MARKUP, marker=f"{MARKUP}{row.marker}", error=MARKUP, instance_id=MARKUP
         )
         if isinstance(row, Observation)
-        else dataclasses.replace(row, name=MARKUP)
+        else structs.replace(row, name=MARKUP)
         for row in rows(CALLS, versions=False)
     ]
-    opened = open_page(history_of(found, dataclasses.replace(RUN, run_id=MARKUP)))
+    opened = open_page(history_of(found, structs.replace(RUN, run_id=MARKUP)))
     assert MARKUP[:40] in opened.point_at(0)
     assert opened.page.evaluate("window.hit") is None
     assert opened.page.locator("img").count() == 0

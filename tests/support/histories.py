@@ -12,10 +12,11 @@ a line without ``_`` and ``|`` is sent at n beats, and ``seq`` n is its n-th cha
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from poster.history import History, observations_frame
 from poster.record import Observation, Row, Run, Step, encode
@@ -79,10 +80,10 @@ def _call(
         outcome="ok",
     )
     if char == "!":
-        return dataclasses.replace(call, outcome="fail", status=502, error="HTTP 502")
+        return structs.replace(call, outcome="fail", status=502, error="HTTP 502")
     if char == "?":
-        return dataclasses.replace(call, outcome="unknown", received_ns=None, error="ReadTimeout")
-    return dataclasses.replace(
+        return structs.replace(call, outcome="unknown", received_ns=None, error="ReadTimeout")
+    return structs.replace(
         call,
         status=200,
         marker=char * 3,
@@ -105,7 +106,7 @@ def history_of(found: Iterable[Observation | Step], run: Run = RUN) -> History:
     return History(
         run=run,
         observations=observations_frame(
-            [dataclasses.asdict(row) for row in found if isinstance(row, Observation)]
+            [structs.asdict(row) for row in found if isinstance(row, Observation)]
         ),
         steps=sorted((row for row in found if isinstance(row, Step)), key=lambda row: row.at_ns),
     )

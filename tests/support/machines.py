@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from poster.history import History
 from poster.record import Observation, Run, Step
 from tests.support.histories import RUN, history_of
@@ -30,12 +32,12 @@ def seen_by(machine: Machine, found: Iterable[Observation | Step], run: Run = RU
     seq = 0
     for row in found:
         if isinstance(row, Step) and machine.deploys:
-            rows.append(dataclasses.replace(row, at_ns=row.at_ns - shift_ns))
+            rows.append(structs.replace(row, at_ns=row.at_ns - shift_ns))
         elif isinstance(row, Observation) and row.poster in machine.posters:
             seq += 1
             received_ns = None if row.received_ns is None else row.received_ns - shift_ns
             rows.append(
-                dataclasses.replace(
+                structs.replace(
                     row,
                     seq=seq,
                     planned_ns=row.planned_ns - shift_ns,
@@ -44,7 +46,7 @@ def seen_by(machine: Machine, found: Iterable[Observation | Step], run: Run = RU
                 )
             )
     origin_ns = run.origin_unix_ns + shift_ns + round(machine.ahead_ms * MS)
-    own = dataclasses.replace(
+    own = structs.replace(
         run, run_id=machine.name, origin_unix_ns=origin_ns, posters=len(machine.posters)
     )
     return history_of(rows, own)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from poster.analysis import analyse
 from poster.compare import Line, line_of
@@ -21,7 +22,7 @@ def run_of(calls: str, way: str = "sam", lag: str | None = "published") -> Histo
     settings = {"strategy": way}
     if lag is not None:
         settings["propagation"] = {"simulated": True, "lag": lag}
-    return dataclasses.replace(made, run=dataclasses.replace(made.run, settings=settings))
+    return dataclasses.replace(made, run=structs.replace(made.run, settings=settings))
 
 
 def line(calls: str, **settings: str | None) -> Line:

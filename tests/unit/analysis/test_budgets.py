@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from poster.analysis import Result, analyse
 from poster.budgets import MEASURES, Judged, judge_budgets
@@ -41,12 +42,12 @@ def judged(name: str, most: float, found: History | str, lost: int | None = 0) -
 
 def chimera() -> History:
     calls = [
-        dataclasses.replace(row, config_marker="bbb")
+        structs.replace(row, config_marker="bbb")
         if isinstance(row, Observation) and row.seq == 2
         else row
         for row in rows("aaa|bbbbb")
     ]
-    return history_of(calls, dataclasses.replace(RUN, settings={"releases": RELEASES}))
+    return history_of(calls, structs.replace(RUN, settings={"releases": RELEASES}))
 
 
 # Of each measure: a history, its value, and what the witness names.
@@ -188,10 +189,10 @@ def test_junit_without_budgets_fails_what_is_broken_or_unknown(calls: str, fails
 @given(evil=st.text(max_size=20))
 def test_junit_is_xml_whatever_the_history_holds(evil: str) -> None:
     calls = [
-        dataclasses.replace(row, error=evil, marker=evil, function_version=None)
+        structs.replace(row, error=evil, marker=evil, function_version=None)
         for row in rows("a!a?b")
         if isinstance(row, Observation)
     ]
-    found = history_of(calls, dataclasses.replace(RUN, run_id=evil))
+    found = history_of(calls, structs.replace(RUN, run_id=evil))
     result = analyse(found, None)
     cases_of(result, judge_budgets(dict.fromkeys(MEASURES, 0), result, found))

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 from poster.checks import Checks, Finding, check
 from poster.clocks import estimate_clock
@@ -25,7 +26,7 @@ COUNTED = {field.name for field in dataclasses.fields(Checks)} - {"rows_read"}
 
 
 def checked(calls: Calls, items: Items | None, **history: Any) -> Checks:
-    run = dataclasses.replace(RUN, settings={"releases": RELEASES})
+    run = structs.replace(RUN, settings={"releases": RELEASES})
     found = dataclasses.replace(history_of(calls, run), **history)
     dump = None
     if items is not None:
@@ -46,9 +47,7 @@ def violated(checks: Checks) -> dict[str, int]:
 
 def changed(calls: Calls, seq: int, **fields: Any) -> Calls:
     return [
-        dataclasses.replace(row, **fields)
-        if isinstance(row, Observation) and row.seq == seq
-        else row
+        structs.replace(row, **fields) if isinstance(row, Observation) and row.seq == seq else row
         for row in calls
     ]
 
@@ -100,7 +99,7 @@ BROKEN: dict[str, tuple[Calls, Items, str]] = {
         "call 6",
     ),
     "repeated_seqs": (
-        [*WHOLE, dataclasses.replace(WHOLE[-1], todo_id="t09-0001")],
+        [*WHOLE, structs.replace(WHOLE[-1], todo_id="t09-0001")],
         [*STORED, {"todoId": "t09-0001", "lambda": "bbb"}],
         "call 8",
     ),
@@ -126,13 +125,13 @@ def test_damage_of_the_file_is_passed_on(name: str) -> None:
     assert violated(checked(WHOLE, STORED, **{name: 3})) == {name: 3}
 
 
-RETRIED = [*WHOLE, dataclasses.replace(WHOLE[-1], seq=9)]
+RETRIED = [*WHOLE, structs.replace(WHOLE[-1], seq=9)]
 LATEST = [
-    dataclasses.replace(row, function_version="$LATEST") if isinstance(row, Observation) else row
+    structs.replace(row, function_version="$LATEST") if isinstance(row, Observation) else row
     for row in WHOLE
 ]
 AN_HOUR_AHEAD = [
-    dataclasses.replace(row, server_ms=row.server_ms + 3_600_000)
+    structs.replace(row, server_ms=row.server_ms + 3_600_000)
     if isinstance(row, Observation)
     else row
     for row in WHOLE
@@ -170,13 +169,13 @@ def test_every_check_is_tested_both_ways() -> None:
 
 
 def test_a_retry_keeps_the_first_writers_row_without_a_mismatch() -> None:
-    again = dataclasses.replace(WHOLE[-1], seq=9, todo_id=WHOLE[0].todo_id)
+    again = structs.replace(WHOLE[-1], seq=9, todo_id=WHOLE[0].todo_id)
     assert violated(checked([*WHOLE, again], STORED)) == {}
 
 
 def test_a_failed_call_whose_retry_was_written_is_explained() -> None:
     calls = rows("aaa|!bb")
-    retry = dataclasses.replace(calls[-1], seq=7, todo_id="t01-0004")
+    retry = structs.replace(calls[-1], seq=7, todo_id="t01-0004")
     assert violated(checked([*calls, retry], stored([*calls, retry]))) == {}
 
 
@@ -197,7 +196,7 @@ def test_without_a_list_of_releases_no_chimera_is_counted() -> None:
 
 @pytest.mark.parametrize("releases", [None, "aaa", [1, None], [{"marker": ["x"]}], {}])
 def test_a_list_of_releases_that_makes_no_sense_is_no_list(releases: Any) -> None:
-    run = dataclasses.replace(RUN, settings={"releases": releases})
+    run = structs.replace(RUN, settings={"releases": releases})
     history: History = history_of(WHOLE, run)
     assert check(history, None, estimate_clock(history.observations, 0)).chimeras == Finding()
 

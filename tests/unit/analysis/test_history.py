@@ -25,7 +25,7 @@ def test_a_file_reads_back_as_it_was_written(tmp_path: Path) -> None:
 def test_every_observation_field_is_a_column_of_fixed_type(tmp_path: Path) -> None:
     empty = load(write_history(tmp_path / "history.jsonl", []))
     assert dict(empty.observations.schema) == COLUMNS
-    assert list(COLUMNS) == list(Observation.__slots__)
+    assert list(COLUMNS) == list(Observation.__struct_fields__)
 
 
 def test_a_run_directory_stands_for_its_history(tmp_path: Path) -> None:

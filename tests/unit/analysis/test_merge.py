@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from poster.analysis import Result, analyse
 from poster.history import History
@@ -161,7 +162,7 @@ def test_gaps_and_repeats_are_those_of_the_runs() -> None:
 
 def judged(first: Sequence[Observation], second: Sequence[Observation]) -> Result:
     """Judge two runs on machines whose clocks agree; the first one got the new answer."""
-    run = dataclasses.replace(RUN, run_id="other")
+    run = structs.replace(RUN, run_id="other")
     return analyse(merge([history_of(first), history_of(second, run)]), None)
 
 
@@ -230,7 +231,7 @@ def test_runs_whose_offset_is_unknown_prove_nothing_about_each_other() -> None:
 def test_histories_that_do_not_belong_together_are_refused(
     change: dict[str, Any], said: str
 ) -> None:
-    other = dataclasses.replace(RUN, **{"run_id": "other", **change})
+    other = structs.replace(RUN, **{"run_id": "other", **change})
     calls = "aaa|bbbbb"
     with pytest.raises(MergeError, match=said):
         merge([history(calls, server_clock=False), history(calls, other, server_clock=False)])
@@ -239,7 +240,7 @@ def test_histories_that_do_not_belong_together_are_refused(
 def test_times_that_would_leave_their_range_are_refused() -> None:
     far = Step("purge", 2**62)
     runs = [
-        dataclasses.replace(RUN, run_id=name, origin_unix_ns=n)
+        structs.replace(RUN, run_id=name, origin_unix_ns=n)
         for name, n in (("x", -(2**62)), ("y", 2**61))
     ]
     with pytest.raises(MergeError, match="centuries apart"):
@@ -262,7 +263,7 @@ def test_dumps_of_one_table_are_one_dump() -> None:
 
 def test_settings_of_the_first_history_count_and_the_others_add_to_them() -> None:
     runs = [
-        dataclasses.replace(RUN, run_id=name, settings=settings, rate_per_s=2.0, endpoint=name)
+        structs.replace(RUN, run_id=name, settings=settings, rate_per_s=2.0, endpoint=name)
         for name, settings in (("x", {"a": 1}), ("y", {"a": 2, "b": 3}))
     ]
     run = merge([history("aaa|bbbbb", run) for run in runs]).run

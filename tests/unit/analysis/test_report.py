@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from msgspec import structs
 from rich.cells import cell_len
 
 from poster.analysis import Result, analyse
@@ -35,7 +36,7 @@ def dump(items: list[dict[str, object]]) -> pl.DataFrame:
 
 def everything() -> tuple[Result, History]:
     """Return a result in which most things happened."""
-    found = history(EVERYTHING, dataclasses.replace(RUN, target="local"))
+    found = history(EVERYTHING, structs.replace(RUN, target="local"))
     found = dataclasses.replace(found, malformed_lines=2, torn_bytes=17)
     items = stored(rows(EVERYTHING))
     return analyse(
@@ -104,12 +105,12 @@ def test_chimeras_are_in_the_first_sentence_whatever_the_verdict(calls: str, beg
     releases = [{"marker": each, "config_marker": each} for each in ("aaa", "bbb")]
     found = history_of(
         (
-            dataclasses.replace(row, config_marker="bbb")
+            structs.replace(row, config_marker="bbb")
             if isinstance(row, Observation) and row.seq == 2
             else row
             for row in rows(calls)
         ),
-        dataclasses.replace(RUN, settings={"releases": releases}),
+        structs.replace(RUN, settings={"releases": releases}),
     )
     assert text.headline(analyse(found, None)).startswith(begins)
 
@@ -133,7 +134,7 @@ def test_text_begins_with_the_answer_in_one_sentence(calls: str, begins: str) ->
 
 def test_text_fits_80_columns() -> None:
     wide = [
-        dataclasses.replace(row, todo_id="長い名前" * 30, marker="マーカー" * 30)
+        structs.replace(row, todo_id="長い名前" * 30, marker="マーカー" * 30)
         if isinstance(row, Observation)
         else row
         for row in rows("aaa|babbb", versions=False)
@@ -146,7 +147,7 @@ def test_text_fits_80_columns() -> None:
 def test_nothing_in_a_history_reaches_the_terminal_as_a_command() -> None:
     evil = "\x1b[2J\x1b]0;x\x07\r\n\u202e\u2028\x9b31m"
     found = [
-        dataclasses.replace(
+        structs.replace(
             row,
             todo_id=evil,
             marker=evil,
@@ -159,7 +160,7 @@ def test_nothing_in_a_history_reaches_the_terminal_as_a_command() -> None:
         else row
         for row in rows("aaa|b!bb")
     ]
-    run = dataclasses.replace(
+    run = structs.replace(
         RUN,
         run_id=evil,
         endpoint=evil,
@@ -172,25 +173,25 @@ def test_nothing_in_a_history_reaches_the_terminal_as_a_command() -> None:
 
 def test_simulated_propagation_is_named() -> None:
     settings = {"propagation": {"simulated": True, "lag": "published"}}
-    found = history("aaa|bbbbb", dataclasses.replace(RUN, target="local", settings=settings))
+    found = history("aaa|bbbbb", structs.replace(RUN, target="local", settings=settings))
     assert "simulated propagation: published" in text.render(analyse(found, None), found)
 
 
 def test_a_local_run_without_a_model_says_why_it_is_clean() -> None:
-    found = history("aaa|bbbbb", dataclasses.replace(RUN, target="local"))
+    found = history("aaa|bbbbb", structs.replace(RUN, target="local"))
     report = " ".join(text.render(analyse(found, None), found).split())
     assert "a local run shows a clean cut" in report
 
 
 @pytest.mark.parametrize("target", ["aws", "url"])
 def test_other_targets_do_not_speak_of_propagation(target: str) -> None:
-    found = history("aaa|bbbbb", dataclasses.replace(RUN, target=target))
+    found = history("aaa|bbbbb", structs.replace(RUN, target=target))
     assert "propagation" not in text.render(analyse(found, None), found)
 
 
 def test_the_stages_of_a_canary_are_named() -> None:
     canary, whole = [row for row in rows("|aaa|", moves=["ab", "ab"]) if isinstance(row, Step)]
-    canary = dataclasses.replace(canary, detail={**canary.detail, "weight": 0.1})
+    canary = structs.replace(canary, detail={**canary.detail, "weight": 0.1})
     calls = [row for row in rows("aaabaaabbbbb") if isinstance(row, Observation)]
     found = history_of([*calls, canary, whole])
     report = text.render(analyse(found, None), found)

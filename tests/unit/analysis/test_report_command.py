@@ -5,7 +5,6 @@ Whatever a history holds, none of them ends in a trace.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from poster.budgets import MEASURES
 from poster.cli import exit_codes
@@ -141,8 +141,8 @@ def machines(folder: Path) -> list[Path]:
     for name, posters in (("tokyo", {1, 2}), ("oregon", {3})):
         (folder / name).mkdir(exist_ok=True)
         calls = [row for row in found if isinstance(row, Observation) and row.poster in posters]
-        own = [dataclasses.replace(row, seq=seq) for seq, row in enumerate(calls, start=1)]
-        named = dataclasses.replace(RUN, run_id=name)
+        own = [structs.replace(row, seq=seq) for seq, row in enumerate(calls, start=1)]
+        named = structs.replace(RUN, run_id=name)
         histories.append(write_history(folder / name / "history.jsonl", own, named).parent)
     lines = [json.dumps(item) for item in stored(found)]
     (folder / "oregon" / "rows.jsonl").write_text("\n".join(lines))
@@ -248,7 +248,7 @@ def rendered(path: Path, calls: int) -> None:
     assert merged.stderr.count("\n") == (merged.exit_code == exit_codes.USAGE)
 
 
-OTHER = dataclasses.replace(RUN, run_id="other")
+OTHER = structs.replace(RUN, run_id="other")
 FEW = settings(
     max_examples=80,  # 3,000 of each were run once
     deadline=None,

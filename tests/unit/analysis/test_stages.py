@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from poster.analysis import analyse
 from poster.compare import line_of
@@ -24,7 +24,7 @@ def shifted(calls: str, *weights: Any, moves: list[str] | None = None) -> Histor
     found = rows(calls, moves=moves or ["ab"] * marks)
     left = list(weights)
     return history_of(
-        dataclasses.replace(row, detail={**row.detail, "weight": left.pop(0)})
+        structs.replace(row, detail={**row.detail, "weight": left.pop(0)})
         if isinstance(row, Step)
         else row
         for row in found
@@ -78,20 +78,20 @@ def test_a_call_belongs_to_the_stage_in_which_it_was_sent() -> None:
     found = rows("aa|a|bb", moves=["ab", "ab"])
     steps = [row for row in found if isinstance(row, Step)]
     late = [
-        dataclasses.replace(row, received_ns=row.sent_ns + 3 * BEAT_NS)
+        structs.replace(row, received_ns=row.sent_ns + 3 * BEAT_NS)
         if isinstance(row, Observation) and row.seq == 3
         else row
         for row in found
         if isinstance(row, Observation)
     ]
-    steps[0] = dataclasses.replace(steps[0], detail={**steps[0].detail, "weight": 0.1})
+    steps[0] = structs.replace(steps[0], detail={**steps[0].detail, "weight": 0.1})
     assert [stage.stale for stage in stages_in(history_of([*late, *steps]))] == [1, 0]
 
 
 def test_releases_without_versions_have_stages_too() -> None:
     found = rows("aaa|aba|bbb", versions=False)
     renamed = [
-        dataclasses.replace(row, detail={"from": "1", "to": "2", "weight": weight})
+        structs.replace(row, detail={"from": "1", "to": "2", "weight": weight})
         for row, weight in zip((r for r in found if isinstance(r, Step)), (0.5, 1), strict=True)
     ]
     calls = [row for row in found if isinstance(row, Observation)]

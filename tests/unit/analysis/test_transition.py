@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from msgspec import structs
 
 from poster.record import Observation, Step
 from poster.transition import Transition, transitions_in
@@ -37,7 +38,7 @@ def test_old_after_new_is_mixing() -> None:
 
 def test_the_window_is_by_the_servers_clock_where_every_answer_carries_it() -> None:
     found = rows("aa|bab")
-    late = dataclasses.replace(found[4], received_ns=10**10)  # type: ignore[type-var]
+    late = structs.replace(found[4], received_ns=10**10)
     (transition,), _ = transitions_in(history_of([*found[:4], late, found[5]]))
     assert transition.window_s == pytest.approx(0.1)
     assert transition.last_old_ns == 10**10
@@ -45,29 +46,29 @@ def test_the_window_is_by_the_servers_clock_where_every_answer_carries_it() -> N
 
 def test_without_the_servers_clock_the_window_is_by_arrival() -> None:
     found = rows("aa|bab", server_clock=False)
-    late = dataclasses.replace(found[4], received_ns=10**10)  # type: ignore[type-var]
+    late = structs.replace(found[4], received_ns=10**10)
     (transition,), _ = transitions_in(history_of([*found[:4], late, found[5]]))
     assert transition.window_s == pytest.approx(10 - 0.32)
 
 
 def test_one_answer_without_server_time_makes_the_window_go_by_arrival() -> None:
     found = rows("aa|bab")
-    found[0] = dataclasses.replace(found[0], server_ms=None)  # type: ignore[type-var]
-    found[4] = dataclasses.replace(found[4], received_ns=10**10)  # type: ignore[type-var]
+    found[0] = structs.replace(found[0], server_ms=None)
+    found[4] = structs.replace(found[4], received_ns=10**10)
     (transition,), _ = transitions_in(history_of(found))
     assert transition.window_s == pytest.approx(10 - 0.32)
 
 
 def test_an_old_answer_of_the_same_millisecond_is_not_called_stale() -> None:
     found = rows("aa|bab")
-    same = dataclasses.replace(found[4], server_ms=found[3].server_ms)  # type: ignore[union-attr, type-var]
+    same = structs.replace(found[4], server_ms=found[3].server_ms)
     (transition,), _ = transitions_in(history_of([*found[:4], same, found[5]]))
     assert (transition.window_s, transition.stale) == (0, 0)
 
 
 def test_calls_in_flight_together_prove_nothing_for_certain() -> None:
     found = rows("aa|bab")
-    slow = dataclasses.replace(found[3], received_ns=10**10)  # type: ignore[type-var]
+    slow = structs.replace(found[3], received_ns=10**10)
     (transition,), _ = transitions_in(history_of([*found[:3], slow, found[4]]))
     assert transition.stale == 1
     assert transition.certain_window_s == 0
@@ -111,7 +112,7 @@ def test_releases_without_a_version_go_by_their_marker() -> None:
 
 def test_a_version_that_is_no_number_is_no_release() -> None:
     found = [
-        dataclasses.replace(row, function_version="$LATEST")
+        structs.replace(row, function_version="$LATEST")
         for row in rows("aab")
         if isinstance(row, Observation)
     ]
@@ -123,7 +124,7 @@ def test_the_alias_names_the_switch_of_releases_that_go_by_marker() -> None:
     found = rows("aa|bb|cc", versions=False)
     moves = iter([("1", "2"), ("2", "3")])
     found = [
-        dataclasses.replace(row, detail=dict(zip(("from", "to"), next(moves), strict=True)))
+        structs.replace(row, detail=dict(zip(("from", "to"), next(moves), strict=True)))
         if isinstance(row, Step)
         else row
         for row in found
@@ -202,13 +203,13 @@ def test_a_release_that_answered_before_the_first_named_one_comes_first() -> Non
 
 def test_latency_counts_from_the_plan_in_open_loop_only() -> None:
     found = [
-        dataclasses.replace(row, planned_ns=row.planned_ns - 10**9)
+        structs.replace(row, planned_ns=row.planned_ns - 10**9)
         if isinstance(row, Observation)
         else row
         for row in rows("aaa|bbb")
     ]
     closed, opened = (
-        transitions_in(history_of(found, dataclasses.replace(RUN, loop=loop)))[0][0]
+        transitions_in(history_of(found, structs.replace(RUN, loop=loop)))[0][0]
         for loop in ("closed", "open")
     )
     assert closed.latency_ms["before"]["p50"] == 20

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from poster.analysis import analyse
 from poster.history import History
@@ -146,9 +145,9 @@ def test_a_silence_around_the_switch_is_unknown() -> None:
 def test_waiting_for_a_slow_answer_is_no_silence(received: bool) -> None:
     found = rows("aaa" * 5 + "|" + "_" * 80 + "bbb" * 5)
     slow = [
-        dataclasses.replace(row, received_ns=row.sent_ns + 8 * 10**9)
+        structs.replace(row, received_ns=row.sent_ns + 8 * 10**9)
         if received
-        else dataclasses.replace(row, received_ns=None, outcome="unknown")
+        else structs.replace(row, received_ns=None, outcome="unknown")
         for row in found[12:15]
         if isinstance(row, Observation)
     ]

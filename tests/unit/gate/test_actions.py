@@ -15,6 +15,7 @@ from botocore.exceptions import WaiterError
 from fake_gate import FakeClock, FakeLambda, answer, refusal
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from poster.actions import ActionError
 from poster.actions.cloudfront import purge
@@ -124,8 +125,8 @@ class FakeEngine:
         assert load.loop.max_in_flight == calls
         for seq in range(1, (calls or 0) + 1):
             observation = answer(seq, seq, seq + 1, self.version)
-            observation.instance_id = f"i{seq % self.limit}" if self.names else None
-            emit(observation)
+            instance_id = f"i{seq % self.limit}" if self.names else None
+            emit(structs.replace(observation, instance_id=instance_id))
 
 
 def test_warming_ends_when_enough_environments_have_answered() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fake_gate import FakeLambda, ScriptedProber, TickingClock, answer, failure, scripted
+from msgspec import structs
 
 from poster.curl_call import Exchange
 from poster.gate.control_plane import ControlPlane
@@ -52,7 +53,7 @@ def test_time_out_says_how_far_it_came() -> None:
     passage = wait_with(scripted(here=probes)).until(SOON_NS)
     assert passage.outcome == "timed-out"
     assert passage.sentence == (
-        "after 1 s it is not sure that callers of here get version 2: 2 of the 3 new answers in a"
+        "after 1.0 s it is not sure that callers of here get version 2: 2 of the 3 new answers in a"
         " row that it takes; answers: 4 by 2, 1 by 1, 1 failed or unknown"
     )
     assert passage.endpoints[0].last_error == "HTTP 502: no"
@@ -67,7 +68,7 @@ def test_all_endpoints_must_pass() -> None:
 
 
 def test_a_marker_tells_the_new_release_where_no_version_does() -> None:
-    probes = [dataclasses.replace(each, marker="bbb") for each in answers("---")]
+    probes = [structs.replace(each, marker="bbb") for each in answers("---")]
     wait = wait_with(scripted(here=probes), expected=Expected(marker="bbb"))
     assert wait.until(SOON_NS).outcome == "reached"
     old = wait_with(scripted(here=probes), expected=Expected(marker="ccc"))

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from poster.analysis import Result, analyse
 from poster.history import History
@@ -39,7 +40,7 @@ def test_the_page_opens_with_the_answer_and_its_proof() -> None:
 
 
 def test_the_page_says_what_the_text_says() -> None:
-    run = dataclasses.replace(RUN, target="local", settings=SIMULATED)
+    run = structs.replace(RUN, target="local", settings=SIMULATED)
     found = dataclasses.replace(history("aaa|ba!?bbb" + "b" * 300, run), malformed_lines=2)
     said = page_of(found).said
     for part in (
@@ -74,7 +75,7 @@ def test_a_check_names_its_witnesses() -> None:
     ],
 )
 def test_what_was_simulated_is_said_of_every_target(target: str, says: str) -> None:
-    run = dataclasses.replace(RUN, target=target)  # type: ignore[arg-type]
+    run = structs.replace(RUN, target=target)  # type: ignore[arg-type]
     assert says in page_of(history("aaa|bbbbb", run)).said
 
 
@@ -100,7 +101,7 @@ def test_every_history_makes_a_page(calls: str, known: bool) -> None:
 
 def test_a_shift_shows_what_it_planned() -> None:
     canary, whole = [row for row in rows("|aaa|", moves=["ab", "ab"]) if isinstance(row, Step)]
-    canary = dataclasses.replace(canary, detail={**canary.detail, "weight": 0.1})
+    canary = structs.replace(canary, detail={**canary.detail, "weight": 0.1})
     calls = [row for row in rows("aaabaaabbbbb") if isinstance(row, Observation)]
     page = page_of(history_of([*calls, canary, whole]))
     planned = page.data["figures"]["deploy-1"]["planned"]
@@ -123,7 +124,7 @@ def hostile(text: str = MARKUP) -> History:
     """Return a history in which a stranger wrote every text."""
     in_row = text.encode("utf-8", "ignore").decode()  # what reads rows knows no lone surrogates
     found = [
-        dataclasses.replace(
+        structs.replace(
             row,
             todo_id=f"{in_row}{row.seq}",
             marker=f"{in_row}{row.marker}",
@@ -141,7 +142,7 @@ def hostile(text: str = MARKUP) -> History:
         "strategy": text,
         "propagation": {"simulated": True, "lag": text, "seed": text, "faults": [text]},
     }
-    run = dataclasses.replace(
+    run = structs.replace(
         RUN, run_id=text, endpoint=text, target="local", settings=settings, tools={text: text}
     )
     return history_of(found, run)
@@ -207,9 +208,7 @@ def test_times_and_posters_of_any_size_make_a_page(
     times: list[tuple[int, int, int | None]], posters: list[int]
 ) -> None:
     found = [
-        dataclasses.replace(
-            row, planned_ns=planned, sent_ns=sent, received_ns=received, poster=poster
-        )
+        structs.replace(row, planned_ns=planned, sent_ns=sent, received_ns=received, poster=poster)
         for row, (planned, sent, received), poster in zip(
             rows("aababb!?", versions=False), times, posters, strict=False
         )
@@ -291,7 +290,7 @@ def test_neighbouring_posters_share_a_lane_where_there_are_many() -> None:
 
 def test_moments_without_a_call_are_no_bar() -> None:
     calls = [
-        dataclasses.replace(row, sent_ns=sent, received_ns=sent)
+        structs.replace(row, sent_ns=sent, received_ns=sent)
         for row, sent in zip(
             rows("a" * (sample.MOST_CALLS + 2), posters=1),
             [*range(sample.MOST_CALLS + 1), 10**9],
