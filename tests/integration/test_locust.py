@@ -9,10 +9,12 @@ import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from poster import history
+from poster.cli import exit_codes
 from tests.support.servers import http_server, ok
 
 pytestmark = pytest.mark.skipif(
@@ -63,3 +65,18 @@ def test_a_master_and_two_workers_write_every_call_once(tmp_path: Path) -> None:
         answered = each.observations.filter(outcome="ok")
         assert set(answered["marker"].cast(str).to_list()) == {"aaa"}
         assert len(each.observations) - len(answered) <= 3  # in flight when Locust stopped
+    report = merged_report(sorted(tmp_path.glob("worker-*")))
+    assert report["calls"]["total"] == len(kept)
+    assert [part["calls"] for part in report["merged"]] == [
+        len(each.observations) for each in frames
+    ]
+
+
+def merged_report(histories: list[Path]) -> dict[str, Any]:
+    arguments = ["report", "--format", "json", *map(str, histories)]
+    done = subprocess.run(
+        [sys.executable, "-m", "poster", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in {exit_codes.OK, exit_codes.FAILED, exit_codes.UNKNOWN}, done.stderr
+    merged: dict[str, Any] = json.loads(done.stdout)
+    return merged
