@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
-from scipy.special import bdtr, bdtrc, betaincinv, gammaln, ndtri
+from scipy.special import bdtr, betaincinv, gammaln, ndtri, xlogy
 
 CONFIDENCE = 0.95
 STALE_SHARE = 0.01  # traffic counts as settled when less than this share is stale
@@ -29,9 +29,9 @@ STALE_SHARE = 0.01  # traffic counts as settled when less than this share is sta
 CLEAN_RUN = 268
 LONG_RUNS = tuple(268 * 2**power for power in range(2, 12))
 LONG_RUN_LEVEL = 0.0002
-# Settled, lower bound: rejects "settled at t" when stale answers after t come too densely.
-STALE_COUNTS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-STALE_COUNT_LEVEL = 0.0048
+# Settled, lower bound: the likelihood ratio may not exceed this (see _settled_lower).
+RATIO_LIMIT = 1.60
+RATIO_LIMIT_OF_A_STEP = 0.4
 
 BAND_WINDOWS = (8, 32, 128, 512, 2048)
 MAX_POINTS = 200
@@ -70,8 +70,8 @@ def wilson(hits: int, trials: int, confidence: float = CONFIDENCE) -> tuple[floa
 def settled(times_s: Times, stale: Flags) -> Settled:
     """Return the interval for the moment at which S falls below ``STALE_SHARE``.
 
-    Both bounds invert tests that hold for every S that never rises, so they need no model of how
-    the switch spreads.
+    Neither bound needs a model of how the switch spreads. The upper one, on which people act, keeps
+    its error rate for every S that never rises; that of the lower one is asymptotic.
     """
     return Settled(_settled_lower(times_s, stale), _settled_upper(times_s, stale))
 
@@ -88,21 +88,49 @@ def _settled_upper(times_s: Times, stale: Flags) -> float | None:
 
 
 def _settled_lower(times_s: Times, stale: Flags) -> float:
-    """Return the first moment that is not rejected as "S was below 0.01 from then on"."""
-    places = np.flatnonzero(stale)
-    if places.size == 0:
+    """Return the first moment t at which S(t) = 0.01 is likely enough.
+
+    Inverts the likelihood ratio test of a monotone function at a point (M. Banerjee and J. A.
+    Wellner, Likelihood ratio tests for monotone functions, Annals of Statistics 2001):
+    ``RATIO_LIMIT`` is the 90 % quantile of their limit distribution, 5 % on this side. That is the
+    limit for a smooth S. If no stale answer follows the likeliest moment, S ended in a step, not in
+    a tail, and ``RATIO_LIMIT_OF_A_STEP``, set by simulation (``docs/method.md``), is enough.
+    """
+    ends = np.flatnonzero(stale) + 1  # calls up to each stale answer, itself included
+    excess = np.arange(1, ends.size + 1) - STALE_SHARE * ends  # over what a share of 1 % gives
+    if ends.size == 0 or excess.max() <= 0:
         return 0.0
-    # Moments between two stale answers are rejected from `reach` on: so close to the later
-    # answer, it and those after it come too densely.
-    reach = np.full(places.size, stale.size, dtype=np.int64)
-    for count, within in _dense_windows():
-        if count <= places.size:
-            ends = places[count - 1 :]
-            np.minimum(reach[: ends.size], ends + 1 - within, out=reach[: ends.size])
-    starts = np.concatenate([[0], places[:-1] + 1])
-    accepted = np.flatnonzero(reach > starts)
-    first = int(starts[accepted[0]]) if accepted.size else int(places[-1]) + 1
-    return float(times_s[first - 1]) if first > 0 else 0.0
+    likeliest = int(excess.argmax())
+    is_step = likeliest == ends.size - 1
+    limit = RATIO_LIMIT_OF_A_STEP if is_step else RATIO_LIMIT
+    # With S(t) at most 0.01, the fit before t ends with the last record of the excess before t, and
+    # is 0.01 from there to the likeliest moment. So the ratio changes at the records alone.
+    before = np.maximum.accumulate(np.concatenate([[0.0], excess[:likeliest]]))
+    records = np.concatenate([[-1], np.flatnonzero(excess[: likeliest + 1] > before)])
+    best = _log_likelihood(ends[: likeliest + 1])
+
+    def ratio(record: int) -> float:
+        calls = int(ends[likeliest]) - (int(ends[record]) if record >= 0 else 0)
+        count = likeliest - record
+        at_share = count * math.log(STALE_SHARE) + (calls - count) * math.log1p(-STALE_SHARE)
+        return 2 * (best - _log_likelihood(ends[: record + 1]) - at_share)
+
+    # The earlier the moment, the greater the ratio.
+    first = records[bisect.bisect_left(records, -limit, key=lambda record: -ratio(int(record)))]
+    return float(times_s[ends[first] - 1]) if first >= 0 else 0.0
+
+
+def _log_likelihood(ends: NDArray[np.int64]) -> float:
+    """Return that of the isotonic fit to the calls up to the last of the stale answers.
+
+    ``ends`` counts the calls up to each stale answer. The fit never rises, so it is constant from
+    one stale answer to the next.
+    """
+    if ends.size == 0:
+        return 0.0
+    calls = np.diff(ends, prepend=0)
+    share = isotonic_regression(1 / calls, weights=calls, increasing=False).x
+    return float((calls * (xlogy(share, share) + xlogy(1 - share, 1 - share))).sum())
 
 
 @functools.cache
@@ -116,25 +144,8 @@ def _clean_windows() -> list[tuple[int, int]]:
     return windows
 
 
-@functools.cache
-def _dense_windows() -> list[tuple[int, int]]:
-    """Return (stale answers, most calls that hold them) that would be rare if S were below 0.01."""
-    windows = []
-    for count in STALE_COUNTS:
-        sizes = range(count, 200 * count)  # the chance grows with the size
-        chance = functools.partial(_chance_of_at_least, count)
-        windows.append(
-            (count, sizes[bisect.bisect_right(sizes, STALE_COUNT_LEVEL, key=chance) - 1])
-        )
-    return windows
-
-
 def _chance_of_at_most(count: int, calls: int) -> float:
     return float(bdtr(count, calls, STALE_SHARE))
-
-
-def _chance_of_at_least(count: int, calls: int) -> float:
-    return float(bdtrc(count - 1, calls, STALE_SHARE))
 
 
 def stale_share(times_s: Times, stale: Flags) -> list[Point]:

@@ -2,8 +2,8 @@
 
     python -m tests.support.coverage docs/method.md
 
-draws 500 histories per setting and writes the table between the coverage marks of that file; the
-tests draw fewer.
+draws 500 histories per setting and writes the tables between their marks in that file; the tests
+draw fewer.
 """
 
 from __future__ import annotations
@@ -19,9 +19,16 @@ import polars as pl
 
 from poster.statistics import STALE_SHARE
 from poster.transition import Transition, transitions_in
-from tests.support.simulation import Setting, Truth, draw_history, instant, published, uniform
+from tests.support.simulation import (
+    Setting,
+    Truth,
+    draw_history,
+    instant,
+    lingering,
+    published,
+    uniform,
+)
 
-BEGIN, END = "<!-- coverage: begin -->\n", "<!-- coverage: end -->\n"
 HISTORIES = 500
 BAND_TIMES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0)
 
@@ -40,8 +47,18 @@ SETTINGS = [
     Setting("published, 9/s, switch unknown", published, 9, knows_switch=False),
     Setting("published, 9/s, skew 300 ms, 5 % lost", published, 9, skew_ms=300, lost=0.05),
     Setting("published, 50/s", published, 50),
-    Setting("published, 200/s, 400 front ends", published, 200, front_ends=400),
+    Setting("published, 200/s", published, 200),
+    Setting("published, 500/s", published, 500),
     Setting("published, 2,000/s", published, 2000),
+]
+# So many front ends that S falls smoothly through 1 %, or lingers below it.
+SMOOTH = [
+    Setting("0.4 % linger for 60 s, 50/s, 10,000 front ends", lingering, 50, front_ends=10_000),
+    Setting("published, 9/s, 10,000 front ends", published, 9, front_ends=10_000),
+    Setting("published, 20/s, 10,000 front ends", published, 20, front_ends=10_000),
+    Setting("published, 200/s, 400 front ends", published, 200, front_ends=400),
+    Setting("published, 200/s, 10,000 front ends", published, 200, front_ends=10_000),
+    Setting("published, 2,000/s, 10,000 front ends", published, 2000, front_ends=10_000),
 ]
 
 
@@ -51,6 +68,7 @@ class Coverage:
 
     setting: Setting
     settled: float
+    upper: float  # its upper bound alone, the one on which people act
     width_s: float  # median of upper - lower; infinite where the upper bound is missing
     stale: float
     band: float  # the worst of BAND_TIMES_S
@@ -63,7 +81,7 @@ class Coverage:
 
 def coverage_of(setting: Setting, histories: int) -> Coverage:
     """Draw that many histories and return how often the intervals held the truth."""
-    settled, widths, stale, band = [], [], [], []
+    settled, upper, widths, stale, band = [], [], [], [], []
     for seed in range(histories):
         history, truth = draw_history(setting, seed)
         transitions, _ = transitions_in(history)
@@ -74,7 +92,8 @@ def coverage_of(setting: Setting, histories: int) -> Coverage:
         settles_s = max(0.0, truth.settled_s(STALE_SHARE) - zero_s)
         upper_s = transition.settled.upper_s
         upper_s = math.inf if upper_s is None else upper_s
-        settled.append(transition.settled.lower_s <= settles_s <= upper_s)
+        upper.append(settles_s <= upper_s)
+        settled.append(upper[-1] and transition.settled.lower_s <= settles_s)
         widths.append(upper_s - transition.settled.lower_s)
         if transition.answered:
             stale.append(_holds_share(history.observations, transition, truth))
@@ -82,6 +101,7 @@ def coverage_of(setting: Setting, histories: int) -> Coverage:
     return Coverage(
         setting,
         settled=float(np.mean(settled)),
+        upper=float(np.mean(upper)),
         width_s=float(np.median(widths)),
         stale=float(np.mean(stale)) if stale else math.nan,
         band=float(np.mean(band, axis=0).min()),
@@ -121,26 +141,28 @@ def _holds_band(transition: Transition, truth: Truth, zero_s: float) -> list[boo
 def table(rows: Iterable[Coverage]) -> str:
     """Return the Markdown table of the coverages."""
     lines = [
-        "| lags, rate | settled | median width, s | of 3/(rate x 0.01) | stale share | S(t) band |",
-        "|---|---|---|---|---|---|",
+        "| lags, rate | settled | upper | width, s | of 3/(rate x 0.01) | stale share | S(t) |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         stale = "no window" if math.isnan(row.stale) else f"{row.stale:.1%}"
         lines.append(
-            f"| {row.setting.name} | {row.settled:.1%} | {row.width_s:.3g}"
+            f"| {row.setting.name} | {row.settled:.1%} | {row.upper:.1%} | {row.width_s:.3g}"
             f" | {row.relative_width:.2f} | {stale} | {row.band:.1%} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def main(path: Path) -> None:
-    """Print the table and write it between the marks of the file."""
+    """Print the tables and write each between its marks of the file."""
     text = path.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    tail = rest.split(END)[1]
-    measured = table(coverage_of(setting, HISTORIES) for setting in SETTINGS)
-    sys.stdout.write(measured)
-    path.write_text(f"{head}{BEGIN}{measured}{END}{tail}", encoding="utf-8")
+    for name, settings in (("coverage", SETTINGS), ("smooth", SMOOTH)):
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+        head, rest = text.split(begin)
+        measured = table(coverage_of(setting, HISTORIES) for setting in settings)
+        sys.stdout.write(measured)
+        text = f"{head}{begin}{measured}{end}{rest.split(end)[1]}"
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

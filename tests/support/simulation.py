@@ -28,6 +28,11 @@ def instant(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
     return np.full(front_ends, 2.0)
 
 
+def lingering(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
+    """As ``instant``, but 0.4 % of the front ends take a minute longer."""
+    return np.where(draw.random(front_ends) < 0.004, 62.0, instant(draw, front_ends))
+
+
 def published(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
     """A fast majority and a slow minority, like the lags fitted to the published runs."""
     fast = draw.exponential(0.05, front_ends)
