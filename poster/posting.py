@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from types import TracebackType
 
+from poster.background import Background
 from poster.clock import Clock
 from poster.engine import Emit, Engine, Load, Stop
 
@@ -29,22 +29,15 @@ class Posting:
         emit: Emit,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self._work = (load, clock, emit)
-        self._engine = engine
-        self._on_end = on_end
         self._stop = Stop()
-        self._failure: BaseException | None = None
-        # Not Thread.join: in Python 3.11, one that Ctrl-C interrupts takes the thread for ended.
-        self._ended = threading.Event()
-        # A daemon: an engine that cannot abandon its calls must not keep the process.
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._work = Background("engine", lambda: engine.run(load, clock, emit, self._stop), on_end)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait that long for posting to end by itself; return whether it has."""
-        return self._ended.wait(timeout_s)
+        return self._work.wait(timeout_s)
 
     def __enter__(self) -> Posting:
-        self._thread.start()
+        self._work.start()
         return self
 
     def __exit__(
@@ -55,20 +48,10 @@ class Posting:
     ) -> None:
         self._stop.set()
         try:
-            self._ended.wait()
+            self._work.wait()
         except KeyboardInterrupt:  # a second one: calls in flight get their rows and are left
             self._stop.abandon.set()
-            self._ended.wait(LEAVE_S)
+            self._work.wait(LEAVE_S)
             raise
-        if self._failure is not None and (error is None or isinstance(error, Exception)):
-            raise self._failure
-
-    def _run(self) -> None:
-        load, clock, emit = self._work
-        try:
-            self._engine.run(load, clock, emit, self._stop)
-        except BaseException as failure:  # raised on the caller's thread, in __exit__
-            self._failure = failure
-        finally:
-            self._on_end()
-            self._ended.set()
+        if error is None or isinstance(error, Exception):
+            self._work.check()

@@ -11,7 +11,6 @@ are independent of each other (``docs/gate.md`` has what the others are worth).
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -20,6 +19,7 @@ from urllib.parse import quote
 import boto3
 
 from poster.attribution import Attribution, Source, parse_source
+from poster.background import Background
 from poster.clock import Clock
 from poster.curl_call import Exchange
 from poster.curl_engine import CurlEngine
@@ -100,24 +100,19 @@ class Probing:
         on_end: Callable[[], None],
         engine: Engine | None = None,
     ) -> None:
-        self._load = probed.load(loop)
-        self._clock = clock
-        self._emit = emit
-        self._on_end = on_end
-        self._engine = engine or CurlEngine(probed.exchange)
+        load = probed.load(loop)
+        sender = engine or CurlEngine(probed.exchange)
         self._stop = Stop()
-        self._failure: BaseException | None = None
-        # Not Thread.join: in Python 3.11, one that Ctrl-C interrupts takes the thread for ended.
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"probe {probed.name}", daemon=True)
+        self._work = Background(
+            f"probe {probed.name}", lambda: sender.run(load, clock, emit, self._stop), on_end
+        )
 
     def check(self) -> None:
         """Raise what ended the probing, if something did."""
-        if self._failure is not None:
-            raise self._failure
+        self._work.check()
 
     def __enter__(self) -> Probing:
-        self._thread.start()
+        self._work.start()
         return self
 
     def __exit__(
@@ -128,13 +123,4 @@ class Probing:
     ) -> None:
         self._stop.set()
         self._stop.abandon.set()
-        self._ended.wait(LEAVE_S)
-
-    def _run(self) -> None:
-        try:
-            self._engine.run(self._load, self._clock, self._emit, self._stop)
-        except BaseException as failure:  # raised on the caller's thread, in check
-            self._failure = failure
-        finally:
-            self._ended.set()
-            self._on_end()
+        self._work.wait(LEAVE_S)
