@@ -147,23 +147,7 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
         with Posting(rig.engine, load, rig.clock, emit, on_end=watch.end):
             _wait_for(watch, first, plan, answers=BASELINE_ANSWERS * plan.posters, quiet_s=0)
             for release in others:
-                narrator.phase(f"deploying release {release.marker} under the traffic")
-                # Closing: an interrupt between two steps lets the deployer undo a shift now, not
-                # when the iterator happens to be collected.
-                with contextlib.closing(rig.deployer.deploy(release)) as steps:
-                    for step in steps:
-                        journal.write(step)
-                        narrator.step(step)
-                if plan.is_gated:
-                    # Probes that met only cold environments would each start one more, all at once.
-                    _wait_for(watch, release, plan, answers=WARM_ANSWERS * plan.posters, quiet_s=0)
-                    narrator.phase(f"waiting for the gate: probes until {release.marker} is alone")
-                    passed = _pass_gate(rig, outputs, release, plan)
-                    journal.write(passed)
-                    narrator.step(passed)
-                else:
-                    narrator.phase(f"waiting for {plan.quiet_s:g} s of {release.marker} alone")
-                    _wait_for(watch, release, plan, answers=1, quiet_s=plan.quiet_s)
+                _deploy_under_traffic(release, plan, rig, outputs, journal)
             narrator.phase("draining calls in flight")
 
     narrator.phase("collecting the table and the log streams")
@@ -171,6 +155,30 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
     streams = stack.log_streams(stack.log_group(outputs))
     (plan.directory / LOG_STREAMS).write_text("".join(f"{name}\n" for name in sorted(streams)))
     return save_result(plan.directory)
+
+
+def _deploy_under_traffic(
+    release: Release, plan: Plan, rig: Rig, outputs: Outputs, journal: Journal
+) -> None:
+    """Deploy the release and wait until callers get it, by the gate or by a quiet time."""
+    narrator, watch = rig.narrator, rig.watch
+    narrator.phase(f"deploying release {release.marker} under the traffic")
+    # Closing: an interrupt between two steps lets the deployer undo a shift now, not when the
+    # iterator happens to be collected.
+    with contextlib.closing(rig.deployer.deploy(release)) as steps:
+        for step in steps:
+            journal.write(step)
+            narrator.step(step)
+    if not plan.is_gated:
+        narrator.phase(f"waiting for {plan.quiet_s:g} s of {release.marker} alone")
+        _wait_for(watch, release, plan, answers=1, quiet_s=plan.quiet_s)
+        return
+    # Probes that met only cold environments would each start one more, all at once.
+    _wait_for(watch, release, plan, answers=WARM_ANSWERS * plan.posters, quiet_s=0)
+    narrator.phase(f"waiting for the gate: probes until {release.marker} is alone")
+    passed = _pass_gate(rig, outputs, release, plan)
+    journal.write(passed)
+    narrator.step(passed)
 
 
 def save_result(directory: Path) -> Result:

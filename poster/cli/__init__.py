@@ -6,7 +6,7 @@ import importlib
 import signal
 import sys
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -27,6 +27,12 @@ COMMANDS = (
 )
 
 
+def end(exit_code: int, said: str) -> NoReturn:
+    """Say what was found wrong and end with that code."""
+    click.echo(f"Error: {said}", err=True)
+    sys.exit(exit_code)
+
+
 class _Commands(click.Group):
     """Imports a subcommand when it is asked for: ``poster post`` need not load the analysis.
 
@@ -38,15 +44,19 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PosterError as error:
-            click.echo(f"Error: {error}", err=True)
+            from poster.deploy import DeployError
+
+            failed = isinstance(error, DeployError)
+            end(exit_codes.DEPLOY_FAILED if failed else exit_codes.ERROR, f"{error}")
+        except KeyboardInterrupt:
+            end(exit_codes.INTERRUPTED, "interrupted")
         except Exception as error:
             # Loading botocore takes half a second: only who needs AWS waits for it.
             if not type(error).__module__.startswith("botocore."):
                 raise
             from poster.target import sentence
 
-            click.echo(f"Error: {sentence(error)}", err=True)
-        sys.exit(exit_codes.ERROR)
+            end(exit_codes.ERROR, sentence(error))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which the help shows them."""

@@ -8,24 +8,21 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import botocore.exceptions
 import click
 
 from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.experiment import RUNS, find_sam
 from poster.cli.live import Narrator
-from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli
-from poster.errors import PosterError
 from poster.journal import new_run_directory
 from poster.labs.table import Table, write_into
 from poster.local.target import LocalTarget
 from poster.stack import Stack
-from poster.target import AwsTarget, sentence
+from poster.target import AwsTarget
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -143,23 +140,8 @@ def show(lab: Lab, options: Options, directory: Path, tables: Sequence[Table]) -
     click.echo(f"\nSaved in {directory}", err=True)
 
 
-@contextmanager
-def ending_well() -> Iterator[None]:
-    """Turn what can go wrong into a sentence and an exit code."""
-    try:
-        yield
-    except DeployError as error:
-        end(exit_codes.DEPLOY_FAILED, [f"{error}"])
-    except PosterError as error:
-        end(exit_codes.FAILED, [f"{error}"])
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        end(exit_codes.FAILED, [sentence(error)])
-    except KeyboardInterrupt:
-        end(exit_codes.INTERRUPTED, ["interrupted"])
-
-
-def end(exit_code: int, said: Sequence[Any]) -> NoReturn:
-    """Say what was found wrong and end with that code."""
-    for each in said:
-        click.echo(f"Error: {each}", err=True)
-    sys.exit(exit_code)
+def end_badly(faults: Sequence[str]) -> NoReturn:
+    """Say what the lab found wrong and end with the code for that."""
+    for fault in faults:
+        click.echo(f"Error: {fault}", err=True)
+    sys.exit(exit_codes.FAILED)

@@ -7,11 +7,11 @@ import datetime
 import re
 import shutil
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import botocore.exceptions
 import click
 
 from poster.analysis import Result
@@ -27,12 +27,11 @@ from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli
 from poster.deploy.shifted import ErrorBudget
 from poster.deploy.ways import Needs, Way, deployer_for, forms
-from poster.errors import PosterError
 from poster.experiment import Plan, Rig, run_experiment
 from poster.journal import HISTORY, new_run_directory
 from poster.local.target import LocalTarget, Propagation
 from poster.stack import Stack
-from poster.target import AwsTarget, sentence
+from poster.target import AwsTarget
 from poster.tools import tool_versions
 from poster.watch import Watch
 
@@ -171,34 +170,37 @@ def experiment(**given: Any) -> None:
     """
     options = Options(**given)
     clock = RunClock()
+    options.strategy.require_target(options.target)
     target: LocalTarget | AwsTarget
-    directory: Path | None = None
-    try:
-        options.strategy.require_target(options.target)
-        if options.target == "aws":
-            target = AwsTarget(options.region)
-            # Nothing is written or made before the caller has agreed.
-            agree(
-                target,
-                options.stack_name,
-                estimate_usd(options.posters, options.pause, options.deploys),
-                asked=not options.yes,
-            )
-        else:
-            target = LocalTarget(Propagation(options.lag, options.seed, options.faults))
-        directory = new_run_directory(RUNS, options.run_name, datetime.datetime.now(datetime.UTC))
+    if options.target == "aws":
+        target = AwsTarget(options.region)
+        # Nothing is written or made before the caller has agreed.
+        agree(
+            target,
+            options.stack_name,
+            estimate_usd(options.posters, options.pause, options.deploys),
+            asked=not options.yes,
+        )
+    else:
+        target = LocalTarget(Propagation(options.lag, options.seed, options.faults))
+    directory = new_run_directory(RUNS, options.run_name, datetime.datetime.now(datetime.UTC))
+    with _what_is_kept(directory):
         result = _run(options, target, directory, clock)
-    except DeployError as error:
-        _end(exit_codes.DEPLOY_FAILED, f"{error}", directory)
-    except PosterError as error:
-        _end(exit_codes.ERROR, f"{error}", directory)
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        _end(exit_codes.ERROR, sentence(error), directory)
-    except KeyboardInterrupt:
-        _end(exit_codes.INTERRUPTED, "interrupted", directory)
     click.echo((directory / "report.txt").read_text(encoding="utf-8"), nl=False)
     click.echo(f"\nSaved in {directory}", err=True)
     sys.exit(EXIT_OF_VERDICT[result.verdict])
+
+
+@contextmanager
+def _what_is_kept(directory: Path) -> Iterator[None]:
+    """Say what there is to read of a run that did not come to its end."""
+    try:
+        yield
+    except BaseException:
+        has_history = (directory / HISTORY).exists()
+        kept = f"poster report {directory}" if has_history else "no call was made yet"
+        click.echo(f"Kept: {directory} ({kept})", err=True)
+        raise
 
 
 def _run(
@@ -246,12 +248,3 @@ def find_sam() -> Path:
     if found is None:
         raise DeployError("there is no `sam` command: run `make setup`, or install aws-sam-cli")
     return Path(found)
-
-
-def _end(exit_code: int, said: str, directory: Path | None) -> NoReturn:
-    click.echo(f"Error: {said}", err=True)
-    if directory is not None:
-        history = directory / HISTORY
-        kept = f"poster report {directory}" if history.exists() else "no call was made yet"
-        click.echo(f"Kept: {directory} ({kept})", err=True)
-    sys.exit(exit_code)

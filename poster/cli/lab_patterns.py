@@ -11,8 +11,7 @@ from typing import Any
 import click
 
 from poster import history as histories
-from poster.cli import exit_codes
-from poster.cli.bench import Bench, Lab, Options, bench, end, ending_well, lab_options, show
+from poster.cli.bench import Bench, Lab, Options, bench, end_badly, lab_options, show
 from poster.clock import RunClock
 from poster.deploy import Release
 from poster.deploy.application import StagedApplication
@@ -71,14 +70,14 @@ def patterns(messages: int, rate: float, **given: Any) -> None:
     """
     options = Options(**given)
     clock = RunClock()
-    with ending_well(), bench(LAB, options, DirectTarget) as on:
+    with bench(LAB, options, DirectTarget) as on:
         evidence = _run(on, rate, messages / rate, clock)
         found = patterns_in(evidence)
         simulated = SIMULATED if on.is_local else {}
         show(LAB, options, on.directory, tables(found, simulated))
         faults = faults_in(found, checks_in(evidence))
     if faults:
-        end(exit_codes.FAILED, faults)
+        end_badly(faults)
 
 
 def _run(on: Bench, rate_per_s: float, after_s: float, clock: RunClock) -> Evidence:

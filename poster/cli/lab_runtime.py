@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from poster.cli import exit_codes
-from poster.cli.bench import Bench, Lab, Options, bench, end, ending_well, lab_options, show
+from poster.cli.bench import Bench, Lab, Options, bench, end_badly, lab_options, show
 from poster.labs.hosts import LambdaHost
 from poster.labs.invoking import Invoke, Reply
 from poster.labs.runtime import Host, faults_in, measure, tables
@@ -66,7 +65,7 @@ def runtime(calls: int, **given: Any) -> None:
     loop. The tables go into labs/custom_runtime/README.md.
     """
     options = Options(**given)
-    with ending_well(), bench(LAB, options, DirectTarget) as on:
+    with bench(LAB, options, DirectTarget) as on:
         on.narrator.phase("building and deploying the runtimes")
         on.sam_run("build")
         on.sam_run("deploy", "--stack-name", LAB.stack_name, "--no-confirm-changeset")
@@ -75,7 +74,7 @@ def runtime(calls: int, **given: Any) -> None:
         show(LAB, options, on.directory, tables(measured))
         faults = faults_in(measured, is_rie=lambda host: host == RIE_NAME)
     if faults:
-        end(exit_codes.FAILED, faults)
+        end_badly(faults)
 
 
 def _hosts(on: Bench) -> list[Host]:

@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from poster import history as histories
-from poster.cli import exit_codes
-from poster.cli.bench import Bench, Lab, Options, bench, end, ending_well, lab_options, show
+from poster.cli.bench import Bench, Lab, Options, bench, end_badly, lab_options, show
 from poster.clock import RunClock
 from poster.deploy import Release
 from poster.deploy.application import StagedApplication
@@ -48,7 +47,7 @@ def two_functions(**given: Any) -> None:
     """
     options = Options(**given)
     clock = RunClock()
-    with ending_well(), bench(LAB, options, DirectTarget) as on:
+    with bench(LAB, options, DirectTarget) as on:
         lab = _Deployed(on, clock)
         on.narrator.phase("deploying both functions")
         for _ in lab.release(FIRST):
@@ -64,7 +63,7 @@ def two_functions(**given: Any) -> None:
         show(LAB, options, on.directory, tables(seen, controls, changes))
         faults = faults_in(seen, controls, changes)
     if faults:
-        end(exit_codes.FAILED, faults)
+        end_badly(faults)
 
 
 class _Deployed:
