@@ -62,6 +62,7 @@ bench: setup ## measure beside peers and write docs/performance.md (hey and wrk 
 	python -m bench.engine
 	python -m bench.schedule
 	python -m bench.handler
+	python -m bench.report
 
 test: lint types template unit integration ## everything CI checks
 
