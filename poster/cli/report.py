@@ -84,6 +84,8 @@ def report(
 
     Without a budget the exit code says only whether the report was made.
     """
+    if form == "html" and out is None and sys.stdout.isatty():
+        raise click.UsageError("a page is for a browser: name a file with --out, or redirect")
     history, rows = read(runs)
     result = analyse(history, rows)
     given = {name: limit for name, limit in most.items() if limit is not None}

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from poster.analysis import Result
 from poster.checks import Checks, Finding
 from poster.history import History
-from poster.merge import offsets
+from poster.merge import Offset, offsets
 from poster.record import Run, Step
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
@@ -134,19 +134,24 @@ def _source_lines(result: Result) -> Iterator[str]:
     for number, (source, offset) in enumerate(
         zip(result.sources, offsets(result.sources), strict=True), start=1
     ):
-        if offset is None:
-            clock = "no server time in its answers: placed by its wall clock, error unknown"
-        elif offset.error_ms == 0:
-            clock = "times are on its clock"
-        else:
-            clock = f"its clock {offset.offset_ms:+.1f} ms, give or take {offset.error_ms:.1f} ms"
-        yield _row(f"  run {number}", f"{plain(source.run_id)}, {source.calls} calls; {clock}")
+        yield _row(
+            f"  run {number}", f"{plain(source.run_id)}, {source.calls} calls; {placed(offset)}"
+        )
     if result.shared_todos:
         yield _row(
             "  todo ids",
             f"{result.shared_todos} were called by several runs: the store cannot tell their"
             " rows apart (poster run --first-poster)",
         )
+
+
+def placed(offset: Offset | None) -> str:
+    """Return how the clock of a merged history relates to the reference's."""
+    if offset is None:
+        return "no server time in its answers: placed by its wall clock, error unknown"
+    if offset.error_ms == 0:
+        return "times are on its clock"
+    return f"its clock {offset.offset_ms:+.1f} ms, give or take {offset.error_ms:.1f} ms"
 
 
 def simulated_lag(run: Run) -> str | None:

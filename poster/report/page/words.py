@@ -8,6 +8,7 @@ from typing import Any
 
 from poster.analysis import Release, Result
 from poster.history import History
+from poster.merge import offsets
 from poster.record import Run
 from poster.report import text
 from poster.report.excerpt import Excerpt, excerpt
@@ -183,7 +184,10 @@ def measured(result: Result) -> list[tuple[str, str]]:
         for name, value in result.lateness_ms.items()
     )
     ended = f"{calls.ok:,} ok, {calls.fail:,} failed, {calls.unknown:,} unknown"
-    merged = [("Merged", f"{source.run_id}, {source.calls:,} calls") for source in result.sources]
+    merged = [
+        ("Merged", f"{source.run_id}, {source.calls:,} calls; {text.placed(offset)}")
+        for source, offset in zip(result.sources, offsets(result.sources), strict=True)
+    ]
     return [
         ("Run", run.run_id),
         *merged,

@@ -6,6 +6,9 @@ Whatever a history holds, none of them ends in a trace.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -52,6 +55,16 @@ def test_a_run_directory_is_reported_with_its_store(run_directory: Path) -> None
 
 def test_a_file_is_reported_like_its_directory(run_directory: Path) -> None:
     assert run(run_directory / "history.jsonl").stdout == run(run_directory).stdout
+
+
+def test_a_page_is_not_printed_to_a_terminal(run_directory: Path) -> None:
+    terminal, ours = os.openpty()
+    command = [sys.executable, "-m", "poster", "report", "--format", "html", str(run_directory)]
+    done = subprocess.run(command, stdout=ours, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(ours)
+    os.close(terminal)
+    assert done.returncode == exit_codes.USAGE
+    assert "name a file with --out, or redirect" in done.stderr
 
 
 def test_json_is_one_object_of_the_shared_format(run_directory: Path) -> None:

@@ -15,10 +15,12 @@ from msgspec import structs
 
 from poster.analysis import Result, analyse
 from poster.history import History
+from poster.merge import merge
 from poster.record import Observation, Step
 from poster.report import html
 from poster.report.page import sample
 from tests.support.histories import RUN, history, history_of, rows
+from tests.support.machines import Machine, seen_by
 from tests.support.page import MARKUP, Page
 from tests.support.simulation import Setting, draw_history, published
 
@@ -55,6 +57,14 @@ def test_the_page_says_what_the_text_says() -> None:
         "with seed 3",
     ):
         assert part in said
+
+
+def test_a_merged_page_says_how_far_the_clocks_were_apart() -> None:
+    found = rows("a" * 60 + "|" + "babbab" * 3 + "b" * 60)
+    machines = (Machine("tokyo", {1, 2}, deploys=True), Machine("oregon", {3}, ahead_ms=300))
+    said = page_of(merge([seen_by(machine, found) for machine in machines])).said
+    assert "Merged tokyo, 92 calls; times are on its clock" in said
+    assert re.search(r"Merged oregon, 46 calls; its clock \+\d{3}\.\d ms, give or take", said)
 
 
 def test_a_check_names_its_witnesses() -> None:
