@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import select
 from collections.abc import Callable
+from urllib.request import getproxies_environment
 
 import pycurl
 
@@ -155,7 +156,8 @@ def new_handle(load: Load, exchange: Exchange, share: pycurl.CurlShare) -> pycur
     curl.setopt(pycurl.CUSTOMREQUEST, exchange.request.method)
     if exchange.request.method == "HEAD":
         curl.setopt(pycurl.NOBODY, True)
-    if not load.through_proxies:
+    # libcurl would look at the environment for each call anew.
+    if not (load.through_proxies and getproxies_environment()):
         curl.setopt(pycurl.PROXY, _NO_PROXY)
     set_headers(curl, exchange.request.headers)
     return curl
