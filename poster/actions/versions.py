@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from poster.actions import ActionError
+from poster.alias import routing_of
 from poster.target import sentence
 
 
@@ -79,6 +80,6 @@ def _aliased(client: Any, function: str) -> set[str]:
     named: set[str] = set()
     for page in client.get_paginator("list_aliases").paginate(FunctionName=function):
         for alias in page["Aliases"]:
-            weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-            named |= {alias["FunctionVersion"], *weights}
+            version, weights = routing_of(alias)
+            named |= {version, *weights}
     return named

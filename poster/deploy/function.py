@@ -17,6 +17,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from poster.alias import Shares, clause_of, routing_of, shares_of
 from poster.deploy import ConflictError, DeployError, Release
 from poster.deploy.package import Package
 from poster.target import sentence
@@ -37,13 +38,12 @@ class Alias:
     weights: Mapping[str, float]  # shares of further versions; the rest is for ``version``
     revision: str
 
-    def shares(self) -> dict[str, float]:
+    def shares(self) -> Shares:
         """Return the share of the calls that each version is to get."""
-        return {self.version: 1.0 - sum(self.weights.values()), **self.weights}
+        return shares_of(self.version, self.weights)
 
     def __str__(self) -> str:
-        shares = [f"{share:.6g} of the calls on version {v}" for v, share in self.weights.items()]
-        return ", with ".join([f"version {self.version}", *shares])
+        return clause_of(self.shares())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -165,8 +165,8 @@ class Function:
 
 
 def _alias_in(answer: Mapping[str, Any]) -> Alias:
-    weights = answer.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-    return Alias(answer["FunctionVersion"], weights, answer["RevisionId"])
+    version, weights = routing_of(answer)
+    return Alias(version, weights, answer["RevisionId"])
 
 
 def _waited(error: WaiterError) -> str:

@@ -19,12 +19,11 @@ from typing import Any, Literal
 
 import botocore.exceptions
 
+from poster.alias import Shares, clause_of, routing_of, shares_of
 from poster.clock import Clock
 from poster.gate.errors import FailedUpdateError, SupersededError, is_missing, refused
 
 LOOK_EVERY_S = 1.0
-
-Shares = dict[str, float]  # of the calls, by version, as the alias has them
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ class ControlPlane:
             raise FailedUpdateError(f"version {version} cannot be invoked: {reason}")
         if seen.get("State") == "Pending":
             return f"version {version} is still Pending"
-        return None if shares == {version: 1.0} else f"alias {self.alias} is at {_said(shares)}"
+        return None if shares == {version: 1.0} else f"alias {self.alias} is at {clause_of(shares)}"
 
     def _refuse_strangers(self, shares: Shares, known: set[str], version: str) -> None:
         if set(shares) - known:
@@ -148,14 +147,12 @@ class ControlPlane:
 
     def _superseded(self, shares: Shares, version: str) -> SupersededError:
         return SupersededError(
-            f"alias {self.alias} moved on to {_said(shares)} while version {version} was waited"
+            f"alias {self.alias} moved on to {clause_of(shares)} while version {version} was waited"
             " for: someone else deploys the same function"
         )
 
     def _shares(self) -> Shares:
-        alias = self._alias()
-        weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        shares = {alias["FunctionVersion"]: 1.0 - sum(weights.values()), **weights}
+        shares = shares_of(*routing_of(self._alias()))
         return {version: share for version, share in shares.items() if share > 0}
 
     def _alias(self) -> Any:
@@ -177,9 +174,3 @@ class ControlPlane:
 def _target(shares: Mapping[str, float]) -> str:
     """Return where the alias goes: an alias that is being shifted names the new version last."""
     return list(shares)[-1]
-
-
-def _said(shares: Shares) -> str:
-    (first, _), *others = shares.items()
-    weighted = [f"{share:.6g} of the calls on version {name}" for name, share in others]
-    return ", with ".join([f"version {first}", *weighted])

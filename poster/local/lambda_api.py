@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from poster.alias import routing_of
 from poster.local.front_ends import Routing
 
 _FUNCTIONS = "/2015-03-31/functions"
@@ -52,8 +53,8 @@ class LambdaApi:
                     raise LambdaApiError(f"alias {alias} of {function}: {said.get('message')}")
         except (aiohttp.ClientError, ValueError) as error:
             raise LambdaApiError(f"alias {alias} of {function} cannot be read: {error}") from error
-        weights = (said.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
-        return Routing(said["FunctionVersion"], tuple(sorted(weights.items())))
+        version, weights = routing_of(said)
+        return Routing(version, tuple(sorted(weights.items())))
 
     async def invoke(self, function: str, version: str, event: dict[str, Any]) -> InvokeAnswer:
         """Invoke that version and wait for its end. Raises LambdaApiError without an answer."""

@@ -19,6 +19,7 @@ HARMLESS = {
 PURE = {
     "poster/record.py": set(),
     "poster/schedule.py": set(),
+    "poster/alias.py": set(),
     "poster/cost.py": set(),
     "poster/request.py": set(),
     "poster/answer.py": {"poster.record"},
