@@ -9,8 +9,7 @@ import collections
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -69,25 +68,59 @@ class Tally:
         return line
 
 
+class Screen:
+    """A live line on a terminal; elsewhere a plain line now and then. A context manager.
+
+    ``line`` says what the line is at that moment.
+    """
+
+    def __init__(self, line: Callable[[], Text], plain_every_s: float) -> None:
+        self._line = line
+        self._plain_every_s = plain_every_s
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(
+            console=self._console, refresh_per_second=8, transient=True, get_renderable=line
+        )
+        self._on_terminal = self._console.is_terminal
+        self._started = time.monotonic()
+        self._plain_due = self._started + plain_every_s
+
+    def changed(self) -> None:
+        """Show the line; on a terminal it is looked at by itself."""
+        if not self._on_terminal and time.monotonic() >= self._plain_due:
+            self._plain_due = time.monotonic() + self._plain_every_s
+            self.print(self._line())
+
+    def print(self, text: Text) -> None:
+        """Print a line that stays."""
+        elapsed = Text(f"{time.monotonic() - self._started:6.1f} s  ", "dim")
+        if self._on_terminal:
+            self._console.print(elapsed + text)
+        else:
+            # One write a line: rich would wrap at 80 columns where no terminal says its width.
+            sys.stderr.write(f"{elapsed.plain}{text.plain}\n")
+            sys.stderr.flush()
+
+    def __enter__(self) -> Screen:
+        if self._on_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._on_terminal:
+            self._live.stop()
+
+
 class Narrator:
     """Shows phases, steps and counts; a context manager around the run."""
 
     def __init__(self) -> None:
         self.tally = Tally()
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(
-            console=self._console,
-            refresh_per_second=8,
-            transient=True,
-            get_renderable=self.tally.line,
-        )
-        self._on_terminal = self._console.is_terminal
-        self._started = time.monotonic()
-        self._plain_due = self._started + PLAIN_EVERY_S
+        self._screen = Screen(self.tally.line, PLAIN_EVERY_S)
 
     def phase(self, sentence: str) -> None:
         """Show that a phase begins."""
-        self._print(Text(sentence, "bold"))
+        self._screen.print(Text(sentence, "bold"))
 
     def step(self, step: Step) -> None:
         """Show what the deployer did or saw."""
@@ -97,7 +130,7 @@ class Narrator:
             if step.detail.get(name)
         }
         said = "  ".join(f"{name} {value}" for name, value in shown.items())
-        self._print(Text(f"  {step.name:<18} {said}".rstrip(), "dim"))
+        self._screen.print(Text(f"  {step.name:<18} {said}".rstrip(), "dim"))
 
     def observed(self, observation: Observation) -> None:
         """Count a call and, now and then, show the counts."""
@@ -106,31 +139,13 @@ class Narrator:
     def observed_all(self, observations: Sequence[Observation]) -> None:
         """Count many calls and, now and then, show the counts."""
         self.tally.add_all(observations)
-        if not self._on_terminal and time.monotonic() >= self._plain_due:
-            self._plain_due = time.monotonic() + PLAIN_EVERY_S
-            self._print(self.tally.line())
-
-    def _print(self, text: Text) -> None:
-        elapsed = Text(f"{time.monotonic() - self._started:6.1f} s  ", "dim")
-        if self._on_terminal:
-            self._console.print(elapsed + text)
-        else:
-            # One write a line: rich would wrap at 80 columns where no terminal says its width.
-            sys.stderr.write(f"{elapsed.plain}{text.plain}\n")
-            sys.stderr.flush()
+        self._screen.changed()
 
     def __enter__(self) -> Narrator:
-        if self._on_terminal:
-            self._live.start()
+        self._screen.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._on_terminal:
-            self._live.stop()
+    def __exit__(self, *exception: object) -> None:
+        self._screen.__exit__(*exception)
         if self.tally.outcomes:
-            self._print(self.tally.line())
+            self._screen.print(self.tally.line())

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
-import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
+from poster.cli.live import Screen
 from poster.gate.tally import Tally
 from poster.gate.waiting import Passage
 
@@ -22,49 +18,30 @@ PLAIN_EVERY_S = 5.0
 
 
 class Progress:
-    """One live line on a terminal; elsewhere a plain line now and then."""
+    """Shows what is waited for and how far each endpoint is; a context manager around the wait."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, refresh_per_second=8, transient=True)
-        self._started = time.monotonic()
-        self._due = self._started + PLAIN_EVERY_S
+        self._tallies: Sequence[Tally] = ()
+        self._screen = Screen(self._line, PLAIN_EVERY_S)
 
     def phase(self, sentence: str) -> None:
         """Show that something else is waited for."""
-        self._print(sentence)
+        self._screen.print(Text(sentence))
 
     def tell(self, tallies: Sequence[Tally]) -> None:
         """Show how far each endpoint is."""
-        line = "; ".join(map(_so_far, tallies))
-        if self._console.is_terminal:
-            self._live.update(Text(line))
-        elif time.monotonic() >= self._due:
-            self._due = time.monotonic() + PLAIN_EVERY_S
-            self._print(line)
+        self._tallies = tallies
+        self._screen.changed()
 
-    def _print(self, text: str) -> None:
-        line = f"{time.monotonic() - self._started:6.1f} s  {text}"
-        if self._console.is_terminal:
-            self._console.print(Text(line))
-        else:
-            # One write a line: rich would wrap at 80 columns where no terminal says its width.
-            sys.stderr.write(f"{line}\n")
-            sys.stderr.flush()
+    def _line(self) -> Text:
+        return Text("; ".join(map(_so_far, self._tallies)))
 
     def __enter__(self) -> Progress:
-        if self._console.is_terminal:
-            self._live.start()
+        self._screen.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._console.is_terminal:
-            self._live.stop()
+    def __exit__(self, *exception: object) -> None:
+        self._screen.__exit__(*exception)
 
 
 def _so_far(tally: Tally) -> str:
