@@ -152,12 +152,7 @@ def _transition(
     settled_ns = None if when.upper_s is None else phase.zero_ns + round(when.upper_s * 1e9)
     bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
     calls_ok, calls_ng = _ok_and_ng(history.observations, phase)
-    during = (
-        history.observations.lazy()
-        .filter(_sent_within(phase.zero_ns, _end_of_errors(phase, settled_ns)))
-        .select("outcome", "cold_start")
-        .collect()
-    )
+    fail, unknown, cold_starts = _errors(history.observations, phase, settled_ns)
     return Transition(
         start=course[place - 1].release,
         to=course[place].release,
@@ -177,9 +172,9 @@ def _transition(
         inversions=_inversions(answers, is_new, is_old),
         calls_ok=calls_ok,
         calls_ng=calls_ng,
-        fail=during.filter(pl.col("outcome") == "fail").height,
-        unknown=during.filter(pl.col("outcome") == "unknown").height,
-        cold_starts=int(during["cold_start"].sum()),
+        fail=fail,
+        unknown=unknown,
+        cold_starts=cold_starts,
         latency_ms=_latency(
             history, phase, settled_ns or max(phase.zero_ns, int(answers.received_ns[last_old]))
         ),
@@ -240,9 +235,20 @@ def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.
     return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
 
 
-def _end_of_errors(phase: Phase, settled_ns: int | None) -> int | None:
+def _errors(
+    observations: pl.DataFrame, phase: Phase, settled_ns: int | None
+) -> tuple[int, int, int]:
+    """Return failed and unknown calls and cold starts from the zero until settled."""
     ends = [end for end in (settled_ns, phase.next_deploy_ns) if end is not None]
-    return min(ends, default=None)
+    during = (
+        observations.lazy()
+        .filter(_sent_within(phase.zero_ns, min(ends, default=None)))
+        .select("outcome", "cold_start")
+        .collect()
+    )
+    outcomes = during["outcome"]
+    fail, unknown = int((outcomes == "fail").sum()), int((outcomes == "unknown").sum())
+    return fail, unknown, int(during["cold_start"].sum())
 
 
 def _sent_within(start_ns: int | None, end_ns: int | None) -> pl.Expr:
