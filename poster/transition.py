@@ -239,10 +239,9 @@ def _errors(
     observations: pl.DataFrame, phase: Phase, settled_ns: int | None
 ) -> tuple[int, int, int]:
     """Return failed and unknown calls and cold starts from the zero until settled."""
-    ends = [end for end in (settled_ns, phase.next_deploy_ns) if end is not None]
     during = (
         observations.lazy()
-        .filter(_sent_within(phase.zero_ns, min(ends, default=None)))
+        .filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, settled_ns)))
         .select("outcome", "cold_start")
         .collect()
     )
@@ -251,7 +250,14 @@ def _errors(
     return fail, unknown, int(during["cold_start"].sum())
 
 
-def _sent_within(start_ns: int | None, end_ns: int | None) -> pl.Expr:
+def end_of_errors_ns(phase: Phase, settled_ns: int | None) -> int | None:
+    """Return until when errors count against the deploy: callers settled, or the next deploy."""
+    ends = [end for end in (settled_ns, phase.next_deploy_ns) if end is not None]
+    return min(ends, default=None)
+
+
+def sent_within(start_ns: int | None, end_ns: int | None) -> pl.Expr:
+    """Return which calls were sent from the start on and before the end; None: without bound."""
     within = pl.lit(True)
     if start_ns is not None:
         within &= pl.col("sent_ns") >= start_ns
@@ -261,7 +267,7 @@ def _sent_within(start_ns: int | None, end_ns: int | None) -> pl.Expr:
 
 
 def _ok_and_ng(observations: pl.DataFrame, phase: Phase) -> tuple[int, int]:
-    own = _sent_within(
+    own = sent_within(
         phase.deploy_ns if phase.before_ns is not None else None, phase.next_deploy_ns
     )
     outcomes = observations.lazy().filter(own).select("outcome").collect().to_series()
@@ -273,7 +279,7 @@ def _latency(history: History, phase: Phase, over_ns: int) -> dict[str, Quantile
     """Return latency before the deploy's switch, until it was over, and after."""
     sent = pl.col("sent_ns")
     answered = history.observations.lazy().filter(
-        pl.col("received_ns").is_not_null(), _sent_within(phase.before_ns, phase.next_deploy_ns)
+        pl.col("received_ns").is_not_null(), sent_within(phase.before_ns, phase.next_deploy_ns)
     )
     start = latency_start(history.run.loop)
     parts = {

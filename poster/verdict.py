@@ -18,7 +18,7 @@ import polars as pl
 from poster.checks import Checks
 from poster.history import History
 from poster.statistics import chance_of_more_failures
-from poster.transition import Transition, Unseen
+from poster.transition import Transition, Unseen, end_of_errors_ns, sent_within
 
 Kind = Literal["clean", "mixed", "broken", "unknown"]
 
@@ -84,9 +84,9 @@ def _failed(observations: pl.DataFrame, transitions: Sequence[Transition]) -> Ve
     spans = [deploy_span(transition) for transition in transitions]
     outside = pl.lit(True)
     for begin, end in spans:
-        outside &= ~_sent_within(begin, end)
+        outside &= ~sent_within(begin, end)
     for transition, (begin, end) in zip(transitions, spans, strict=True):
-        during = calls.filter(_sent_within(begin, end))
+        during = calls.filter(sent_within(begin, end))
         failed = during.filter("failed")
         before = calls.filter(outside & (pl.col("sent_ns") < begin))
         if failed.is_empty() or not _beyond(before, during):
@@ -107,13 +107,8 @@ def _failed(observations: pl.DataFrame, transitions: Sequence[Transition]) -> Ve
 def deploy_span(transition: Transition) -> tuple[int, int | None]:
     """Return the stretch in which a failure counts against the deploy: (begin, end or None)."""
     phase = transition.phase
-    ends = [end for end in (transition.settled_ns, phase.next_deploy_ns) if end is not None]
-    return min(phase.deploy_ns, phase.zero_ns), min(ends, default=None)
-
-
-def _sent_within(begin: int, end: int | None) -> pl.Expr:
-    sent = pl.col("sent_ns")
-    return sent >= begin if end is None else (sent >= begin) & (sent < end)
+    end_ns = end_of_errors_ns(phase, transition.settled_ns)
+    return min(phase.deploy_ns, phase.zero_ns), end_ns
 
 
 def _beyond(before: pl.DataFrame, during: pl.DataFrame) -> bool:

@@ -21,7 +21,7 @@ from poster.analysis import Release
 from poster.history import History
 from poster.releases import is_published_version
 from poster.report.plain import plain
-from poster.transition import Transition, latency_start
+from poster.transition import Transition, end_of_errors_ns, latency_start, sent_within
 
 MOST_CALLS = 4000  # drawn one by one in a figure; a browser still moves them smoothly
 MOST_DEPLOYS = 10  # with a figure of their own
@@ -139,11 +139,9 @@ def _looked_up(name: str, place: dict[str, int]) -> pl.Expr:
 def _last_error_ns(calls: pl.DataFrame, transition: Transition) -> int:
     """Return when the last error counted against the transition came, else its zero."""
     phase = transition.phase
-    within = (pl.col("answer") < 0) & (pl.col("sent_ns") >= phase.zero_ns)
-    for end_ns in (transition.settled_ns, phase.next_deploy_ns):
-        if end_ns is not None:
-            within &= pl.col("sent_ns") < end_ns
-    last = calls.lazy().filter(within).select(pl.col("at_ns").max()).collect().item()
+    counted = sent_within(phase.zero_ns, end_of_errors_ns(phase, transition.settled_ns))
+    errors = calls.lazy().filter(counted & (pl.col("answer") < 0))
+    last = errors.select(pl.col("at_ns").max()).collect().item()
     return phase.zero_ns if last is None else int(last)
 
 
