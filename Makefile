@@ -50,13 +50,13 @@ strategies: setup ## every way of deploying, one after another on the local AWS,
 	poster compare --plot runs/strategies.svg "$${runs[@]}"
 
 lab-patterns: setup ## one worker called in four ways while it is deployed
-	poster lab patterns
+	python -m labs patterns
 
 lab-two-functions: setup ## only what changed is deployed
-	poster lab two-functions
+	python -m labs two-functions
 
 lab-runtime: setup ## a custom runtime with its loop, without it, and hardened
-	poster lab runtime
+	python -m labs runtime
 
 bench: setup ## measure beside peers and write docs/performance.md (hey and wrk are optional)
 	python -m bench.engine

@@ -27,8 +27,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.machine import CLIENT_CORE, ROOT, pinned, server, table, write_section
+from labs.kit.rie import Rie, rie_of
 from poster.cli.experiment import find_sam
-from poster.local.rie import Rie, rie_of
 
 EVENT = (ROOT / "events" / "created.json").read_bytes()
 HANDLERS = {

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.machine import Cost, run, table, write_section
-from poster.record import Observation, Run, Step, encode
+from poster.rows.record import Observation, Run, Step, encode
 
 RATE_PER_S = 2_000
 ORIGIN_UNIX_NS = 1_700_000_000_000_000_000

@@ -22,7 +22,7 @@ import numpy as np
 
 from bench.engine import BODY
 from bench.machine import ROOT, run, server, table, write_section
-from poster.record import Observation, Step, decode
+from poster.rows.record import Observation, Step, decode
 
 RATES_PER_S = (100, 1000, 5000)
 STALL_S = 0.2

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from poster import history as histories
-from poster.analysis import analyse
-from poster.compare import Line
-from poster.published import load_published
+from poster.judge.analysis import analyse
+from poster.judge.compare import Line
 from poster.report import comparison
 from poster.report.plots import save, strip
+from poster.rows import loading
+from studies.propagation.published import load_published
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 def draw(into: Path) -> None:
     """Write every picture as SVG."""
     published = load_published(ROOT / "tests" / "data" / "published_runs.csv")[2]
-    simulated = histories.load(ROOT / "notebooks" / "sample_run")
+    simulated = loading.load(ROOT / "notebooks" / "sample_run")
     for name, history in (("published", published), ("simulated", simulated)):
         transition = analyse(history, rows=None).transitions[-1]
         save(strip(history, transition), into / f"{name}.svg")

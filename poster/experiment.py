@@ -25,26 +25,26 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
-from poster import history
-from poster.analysis import Result, analyse
-from poster.clock import Clock
-from poster.curl_call import Exchange
+from poster.aws.stack import Outputs, Stack
+from poster.aws.target import Target
+from poster.calls.curl_call import Exchange
+from poster.calls.engine import Engine, Load
+from poster.calls.posting import Posting
+from poster.calls.probe import TODO_PROBE, Probed
+from poster.calls.schedule import ClosedLoop
+from poster.calls.watch import Watch
 from poster.deploy import Deployer, Release
-from poster.engine import Engine, Load
 from poster.errors import PosterError
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
 from poster.gate.waiting import Wait
-from poster.journal import HISTORY, ROWS, Journal, point_latest_at
-from poster.posting import Posting
-from poster.probe import TODO_PROBE, Probed
-from poster.record import Observation, Run, Step
+from poster.judge.analysis import Result, analyse
 from poster.report import json as report_json
 from poster.report import text
-from poster.schedule import ClosedLoop
-from poster.stack import Outputs, Stack
-from poster.target import Target
-from poster.watch import Watch
+from poster.rows import loading
+from poster.rows.clock import Clock
+from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
+from poster.rows.record import Observation, Run, Step
 
 BASELINE_ANSWERS = 3  # per poster, before the first deploy
 PROBES_PER_S = 50.0
@@ -183,8 +183,8 @@ def _deploy_under_traffic(
 
 def save_result(directory: Path) -> Result:
     """Analyse a run directory and write ``result.json`` and ``report.txt`` into it."""
-    run_history = history.load(directory)
-    result = analyse(run_history, history.load_rows(directory))
+    run_history = loading.load(directory)
+    result = analyse(run_history, loading.load_rows(directory))
     (directory / "result.json").write_text(report_json.render(result), encoding="utf-8")
     (directory / "report.txt").write_text(text.render(result, run_history), encoding="utf-8")
     return result

@@ -14,8 +14,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from poster.actions import ActionError
-from poster.alias import routing_of
-from poster.target import sentence
+from poster.aws.alias import routing_of
+from poster.aws.target import sentence
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import dataclasses
 
 from poster.actions import ActionError
-from poster.clock import Clock
-from poster.curl_engine import CurlEngine
-from poster.engine import Engine, Stop
+from poster.calls.curl_engine import CurlEngine
+from poster.calls.engine import Engine, Stop
+from poster.calls.probe import Probed
+from poster.calls.schedule import OpenLoop
 from poster.gate.tally import Expected
-from poster.probe import Probed
-from poster.record import Observation
-from poster.schedule import OpenLoop
+from poster.rows.clock import Clock
+from poster.rows.record import Observation
 
 ROUNDS = 10
 _AT_ONCE_PER_S = 1e5

@@ -18,7 +18,6 @@ COMMANDS = (
     "excerpt",
     "experiment",
     "export",
-    "lab",
     "local",
     "post",
     "report",
@@ -54,7 +53,7 @@ class _Commands(click.Group):
             # Loading botocore takes half a second: only who needs AWS waits for it.
             if not type(error).__module__.startswith("botocore."):
                 raise
-            from poster.target import sentence
+            from poster.aws.target import sentence
 
             end(exit_codes.ERROR, sentence(error))
 

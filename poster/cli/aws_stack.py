@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import click
 
+from poster.aws.stack import Stack, StackError
+from poster.aws.target import AwsTarget
 from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli
-from poster.stack import Stack, StackError
-from poster.target import AwsTarget
 
 _DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 

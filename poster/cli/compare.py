@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from poster import history as histories
-from poster.analysis import analyse
 from poster.cli import exit_codes
-from poster.compare import line_of
 from poster.errors import PosterError
+from poster.judge.analysis import analyse
+from poster.judge.compare import line_of
 from poster.report import comparison
+from poster.rows import loading
 
 RENDERERS = {
     "text": comparison.render_text,
@@ -39,7 +39,7 @@ def compare(runs: tuple[Path, ...], form: str, plot: Path | None) -> None:
     callers got the new release, for how long both answered, what failed or was lost.
     """
     try:
-        read = [(histories.load(run), histories.load_rows(run)) for run in runs]
+        read = [(loading.load(run), loading.load_rows(run)) for run in runs]
         judged = [(history, analyse(history, rows)) for history, rows in read]
         click.echo(RENDERERS[form]([line_of(result) for _, result in judged]), nl=False)
         if plot is not None:

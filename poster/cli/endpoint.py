@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from poster.stack import Stack
-from poster.target import AwsTarget
+from poster.aws.stack import Stack
+from poster.aws.target import AwsTarget
 
 
 def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,9 +9,9 @@ import click
 
 from poster.cli import exit_codes
 from poster.cli.reading import read, runs_argument
+from poster.judge.transition import transitions_in
 from poster.report.excerpt import excerpt as excerpt_of
 from poster.report.plain import plain
-from poster.transition import transitions_in
 
 
 @click.command()

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from poster.attribution import Attribution, Source, SourceError, parse_source
-from poster.curl_call import Exchange
-from poster.request import TODO_REQUEST, Request
-from poster.signing import signer_for
+from poster.calls.attribution import Attribution, Source, SourceError, parse_source
+from poster.calls.curl_call import Exchange
+from poster.calls.request import TODO_REQUEST, Request
+from poster.calls.signing import signer_for
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
 

@@ -14,26 +14,26 @@ from typing import Any
 
 import click
 
-from poster.analysis import Result
+from poster.aws.cost import estimate_usd
+from poster.aws.stack import Stack
+from poster.aws.target import AwsTarget
+from poster.calls.curl_engine import CurlEngine
+from poster.calls.watch import Watch
 from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.live import Narrator
 from poster.cli.types import FaultType, WayType, lag_option, seed_option
-from poster.clock import RunClock
-from poster.cost import estimate_usd
-from poster.curl_engine import CurlEngine
 from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli
 from poster.deploy.shifted import ErrorBudget
 from poster.deploy.ways import Needs, Way, deployer_for, forms
 from poster.experiment import Plan, Rig, run_experiment
-from poster.journal import HISTORY, new_run_directory
+from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
-from poster.stack import Stack
-from poster.target import AwsTarget
-from poster.tools import tool_versions
-from poster.watch import Watch
+from poster.rows.clock import RunClock
+from poster.rows.journal import HISTORY, new_run_directory
+from poster.rows.tools import tool_versions
 
 RUNS = Path("runs")
 EXIT_OF_VERDICT = {

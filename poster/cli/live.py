@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from poster.record import Observation, Step
+from poster.rows.record import Observation, Step
 
 PLAIN_EVERY_S = 10.0
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")

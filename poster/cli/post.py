@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
+from poster.calls.engine import Load, RequestsEngine
+from poster.calls.posting import Posting
+from poster.calls.schedule import ClosedLoop
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.live import Tally
-from poster.clock import RunClock
-from poster.engine import Load, RequestsEngine
 from poster.errors import PosterError
-from poster.posting import Posting
-from poster.schedule import ClosedLoop
+from poster.rows.clock import RunClock
 
 FINISH = Path("finish.txt")
 LOOK_EVERY_S = 0.1

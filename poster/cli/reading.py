@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 import click
 import polars as pl
 
-from poster import history as histories
 from poster.cli import exit_codes
 from poster.errors import PosterError
-from poster.history import History
-from poster.journal import LATEST
-from poster.merge import merge, merge_rows
+from poster.rows import loading
+from poster.rows.history import History
+from poster.rows.journal import LATEST
+from poster.rows.merge import merge, merge_rows
 
 
 def runs_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,8 +32,8 @@ def read(runs: tuple[Path, ...]) -> tuple[History, pl.DataFrame | None]:
     """
     paths = runs or (Path("runs") / LATEST,)
     try:
-        history = merge([histories.load(path) for path in paths])
-        dumps = [histories.load_rows(path) for path in paths]
+        history = merge([loading.load(path) for path in paths])
+        dumps = [loading.load_rows(path) for path in paths]
     except PosterError as error:
         end(f"{error}")
     return history, merge_rows([dump for dump in dumps if dump is not None])

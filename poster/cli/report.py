@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
-from poster.analysis import Result, analyse
-from poster.budgets import MEASURES, Judged, judge_budgets
 from poster.cli import exit_codes
 from poster.cli.reading import read, runs_argument, write
-from poster.history import History
+from poster.judge.analysis import Result, analyse
+from poster.judge.budgets import MEASURES, Judged, judge_budgets
 from poster.report import json, junit, text
 from poster.report.plain import plain
+from poster.rows.history import History
 
 COLOURS = {"clean": "green", "mixed": "yellow", "broken": "red", "unknown": "magenta"}
 

@@ -12,19 +12,19 @@ import click
 import pycurl
 import requests
 
+from poster.calls.curl_call import Exchange
+from poster.calls.curl_engine import CurlEngine
+from poster.calls.engine import Load
+from poster.calls.posting import Posting
+from poster.calls.schedule import ClosedLoop, Loop, OpenLoop
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.exchange import chosen_exchange, exchange_options
 from poster.cli.live import Narrator
-from poster.clock import RunClock
-from poster.curl_call import Exchange
-from poster.curl_engine import CurlEngine
-from poster.engine import Load
-from poster.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
-from poster.posting import Posting
-from poster.record import Observation, Run, Step
-from poster.schedule import ClosedLoop, Loop, OpenLoop
-from poster.tools import tool_versions
+from poster.rows.clock import RunClock
+from poster.rows.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
+from poster.rows.record import Observation, Run, Step
+from poster.rows.tools import tool_versions
 
 DEFAULT_POSTERS = 3
 DEFAULT_PAUSE_S = 0.3

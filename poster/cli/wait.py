@@ -13,12 +13,14 @@ from poster.actions.cloudfront import purge
 from poster.actions.command import run
 from poster.actions.versions import delete_old_versions
 from poster.actions.warm import warm
-from poster.attribution import SourceError
+from poster.aws.target import AwsError
+from poster.calls.attribution import SourceError
+from poster.calls.probe import ProbeError
+from poster.calls.signing import SigningError
 from poster.cli import exit_codes
 from poster.cli.exchange import exchange_options
 from poster.cli.wait_report import Progress, Report
 from poster.cli.wait_setup import DEFAULT_METHOD, Options, Setup, set_up
-from poster.clock import Clock, RunClock
 from poster.errors import PosterError
 from poster.gate.errors import (
     FailedUpdateError,
@@ -29,9 +31,7 @@ from poster.gate.errors import (
     SupersededError,
 )
 from poster.gate.waiting import Passage, wait_in_order
-from poster.probe import ProbeError
-from poster.signing import SigningError
-from poster.target import AwsError
+from poster.rows.clock import Clock, RunClock
 
 # How an error is named to machines, and the exit code; the first that fits counts.
 ENDS: list[tuple[type[PosterError], str, int]] = [

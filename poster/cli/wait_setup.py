@@ -10,17 +10,17 @@ import click
 
 from poster.actions import ActionError
 from poster.actions.command import words_of
+from poster.aws.stack import Outputs, Stack
+from poster.aws.target import AwsTarget
+from poster.calls.curl_call import Exchange
+from poster.calls.probe import TODO_PROBE, Probed, invoke_probed
 from poster.cli.exchange import chosen_exchange
-from poster.clock import Clock
-from poster.curl_call import Exchange
 from poster.gate.control_plane import ControlPlane
 from poster.gate.errors import NotThereError, refused
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
 from poster.gate.waiting import Wait
-from poster.probe import TODO_PROBE, Probed, invoke_probed
-from poster.stack import Outputs, Stack
-from poster.target import AwsTarget
+from poster.rows.clock import Clock
 
 DEFAULT_METHOD = "GET"
 

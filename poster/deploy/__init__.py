@@ -12,7 +12,7 @@ from collections.abc import Generator
 from typing import Protocol
 
 from poster.errors import PosterError
-from poster.record import Step
+from poster.rows.record import Step
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

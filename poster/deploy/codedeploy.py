@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-from poster.clock import Clock
 from poster.deploy import Deployer, DeployError, Release
 from poster.deploy.function import Alias
-from poster.record import Step
+from poster.rows.clock import Clock
+from poster.rows.record import Step
 
 LOOK_EVERY_S = 1.0
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from poster.clock import Clock
 from poster.deploy import DeployError
-from poster.record import Step
+from poster.rows.clock import Clock
+from poster.rows.record import Step
 
 
 def with_failure_told(

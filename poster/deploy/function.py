@@ -17,10 +17,10 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from poster.alias import Shares, clause_of, routing_of, shares_of
+from poster.aws.alias import Shares, clause_of, routing_of, shares_of
+from poster.aws.target import sentence
 from poster.deploy import ConflictError, DeployError, Release
 from poster.deploy.package import Package
-from poster.target import sentence
 
 CONFIG_MARKER = "CONFIG_MARKER"
 

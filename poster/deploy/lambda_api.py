@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator
 
-from poster.clock import Clock
 from poster.deploy import DeployError, Release
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import Alias, Function, Settled
 from poster.deploy.package import Package, Packer
-from poster.record import Step
+from poster.rows.clock import Clock
+from poster.rows.record import Step
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

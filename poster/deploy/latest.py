@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator
 
-from poster.clock import Clock
 from poster.deploy import Release
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import Function
 from poster.deploy.lambda_api import updated
 from poster.deploy.package import Packer
-from poster.record import Step
+from poster.rows.clock import Clock
+from poster.rows.record import Step
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

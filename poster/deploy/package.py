@@ -15,11 +15,11 @@ import zipfile
 from collections.abc import Generator
 from pathlib import Path
 
-from poster.clock import Clock
 from poster.deploy import Release
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli, build
-from poster.record import Step
+from poster.rows.clock import Clock
+from poster.rows.record import Step
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from poster.child import Child
-from poster.clock import Clock, from_server_ms
 from poster.deploy import DeployError, Release
 from poster.deploy.application import StagedApplication
 from poster.deploy.failure import with_failure_told
-from poster.record import Step
+from poster.rows.clock import Clock, from_server_ms
+from poster.rows.record import Step
 
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 _STEP_OF = {

@@ -13,13 +13,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Generator, Sequence
 
-from poster.clock import Clock
 from poster.deploy import DeployError, Release
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import Alias, Function
 from poster.deploy.lambda_api import published
 from poster.deploy.package import Packer
-from poster.record import Step
+from poster.rows.clock import Clock
+from poster.rows.record import Step
 
 LOOK_EVERY_S = 0.5  # at the error budget, while a stage is held
 _WEIGHT_DIGITS = 6

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Generator
 from typing import Any
 
-from poster.clock import Clock
+from poster.aws.stack import Stack
 from poster.deploy import Deployer, Release
 from poster.deploy.application import StagedApplication
 from poster.deploy.codedeploy import CodeDeployDeployer
@@ -23,8 +23,8 @@ from poster.deploy.package import Packer
 from poster.deploy.sam import SamCli, SamDeployer
 from poster.deploy.shifted import ErrorBudget, ShiftedDeployer, Stage, canary, linear
 from poster.errors import PosterError
-from poster.record import Step
-from poster.stack import Stack
+from poster.rows.clock import Clock
+from poster.rows.record import Step
 
 DEPLOYMENT_PREFERENCE = "DeploymentPreference"  # the template's parameter
 

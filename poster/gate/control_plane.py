@@ -19,9 +19,9 @@ from typing import Any, Literal
 
 import botocore.exceptions
 
-from poster.alias import Shares, clause_of, routing_of, shares_of
-from poster.clock import Clock
+from poster.aws.alias import Shares, clause_of, routing_of, shares_of
 from poster.gate.errors import FailedUpdateError, SupersededError, is_missing, refused
+from poster.rows.clock import Clock
 
 LOOK_EVERY_S = 1.0
 

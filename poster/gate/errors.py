@@ -9,8 +9,8 @@ from typing import Any
 
 import botocore.exceptions
 
+from poster.aws.target import sentence
 from poster.errors import PosterError
-from poster.target import sentence
 
 
 class GateError(PosterError):

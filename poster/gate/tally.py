@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from poster.gate.sequential import Rule, Said, SequentialTest
-from poster.record import Observation
+from poster.rows.record import Observation
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

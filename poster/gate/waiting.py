@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Literal
 
-from poster.clock import Clock
+from poster.calls.probe import Probed, Probing
+from poster.calls.schedule import OpenLoop
 from poster.gate.control_plane import ControlPlane
 from poster.gate.errors import GateError, NoAnswerError, NoVersionError
 from poster.gate.sequential import Rule
@@ -28,9 +29,8 @@ from poster.gate.tally import (
     sentence_of_passing,
     sentence_of_time_out,
 )
-from poster.probe import Probed, Probing
-from poster.record import Observation, Step
-from poster.schedule import OpenLoop
+from poster.rows.clock import Clock
+from poster.rows.record import Observation, Step
 
 LOOK_EVERY_S = 2.0  # at the control plane
 TURN_S = 0.1  # the decision is told and the deadline is looked at no later than that

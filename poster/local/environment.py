@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.session import Session
+
+from poster.aws import execute_api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,20 +91,12 @@ class LocalAws:
         )
 
     def invoke_url(self, api_id: str, stage: str, path: str) -> str:
-        """Return where a REST API's stage answers here; ``path`` begins with a slash."""
-        return f"{self.endpoint}/restapis/{api_id}/{stage}/_user_request_{path}"
+        """See ``poster.aws.execute_api``."""
+        return execute_api.invoke_url(self.endpoint, api_id, stage, path)
 
     def local_url(self, api_endpoint: str) -> str:
-        """Return where this AWS answers for the https://ID.execute-api... URL of a stack's output.
-
-        Raises ValueError for any other URL.
-        """
-        url = urllib.parse.urlsplit(api_endpoint)
-        api_id, _, domain = (url.hostname or "").partition(".")
-        _, stage, path = (*url.path.split("/", 2), "", "")[:3]
-        if not (domain.startswith("execute-api.") and api_id and stage):
-            raise ValueError(f"{api_endpoint!r} is not the URL of an API Gateway stage")
-        return self.invoke_url(api_id, stage, f"/{path}")
+        """See ``poster.aws.execute_api``. Raises ValueError."""
+        return execute_api.local_url(self.endpoint, api_endpoint)
 
 
 def _session_variables() -> dict[str, tuple[Any, ...]]:

@@ -98,7 +98,7 @@ class Measured:
         return sum(value_s > t_s for value_s in self.values_s) / len(self.values_s)
 
 
-# Maximum likelihood on the 126 published rows; made by poster.local.published_fit, which explains
+# Maximum likelihood on the 126 published rows; made by studies.propagation.fit, which explains
 # it in docs/propagation.md. A test fits anew and holds these two numbers against the result.
 PUBLISHED = FastAndSlow(slow_share=0.277, slow_mean_s=3.15)
 

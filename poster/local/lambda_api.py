@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from poster.alias import routing_of
+from poster.aws.alias import routing_of
 from poster.local.front_ends import Routing
 
 _FUNCTIONS = "/2015-03-31/functions"

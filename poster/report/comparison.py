@@ -6,7 +6,7 @@ import json
 import textwrap
 from collections.abc import Callable, Sequence
 
-from poster.compare import Line, to_json
+from poster.judge.compare import Line, to_json
 from poster.report.plain import plain
 
 # Heading, its explanation, and how a line fills the cell.

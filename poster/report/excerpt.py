@@ -15,10 +15,10 @@ import dataclasses
 
 import polars as pl
 
-from poster.history import History
-from poster.releases import ok_answers
+from poster.judge.releases import ok_answers
+from poster.judge.transition import Transition
 from poster.report.plain import clipped, plain
-from poster.transition import Transition
+from poster.rows.history import History
 
 CONTEXT_ROWS = 5  # before first new and after last old, as published
 

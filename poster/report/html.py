@@ -21,14 +21,14 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from poster.analysis import Result
-from poster.history import History
+from poster.judge.analysis import Result
+from poster.judge.verdict import name_of
 from poster.report import text
 from poster.report.page import words
 from poster.report.page.figures import figures_of
 from poster.report.page.looks import looks_of
 from poster.report.plain import plain
-from poster.verdict import name_of
+from poster.rows.history import History
 
 SCRIPTS = ("data.js", "tips.js", "page.js")
 MOST_TEXT = 600  # characters of any one text on the page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from poster.analysis import Result
+from poster.judge.analysis import Result
 
 
 def render(result: Result) -> str:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from poster.analysis import Result
-from poster.budgets import Judged
-from poster.checks import Checks, Finding
+from poster.judge.analysis import Result
+from poster.judge.budgets import Judged
+from poster.judge.checks import Checks, Finding
 from poster.report.plain import plain
 from poster.report.text import headline
 

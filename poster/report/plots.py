@@ -14,13 +14,13 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from poster.analysis import Result
-from poster.compare import line_of
 from poster.errors import PosterError
-from poster.history import History
-from poster.record import Run
+from poster.judge.analysis import Result
+from poster.judge.compare import line_of
+from poster.judge.transition import Transition
 from poster.report.text import simulated_lag
-from poster.transition import Transition
+from poster.rows.history import History
+from poster.rows.record import Run
 
 Picture = Any  # Altair's kinds of charts share no base class that its own types accept
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from poster.analysis import Result
-from poster.checks import Checks, Finding
-from poster.history import History
-from poster.merge import Offset, offsets
-from poster.record import Run, Step
+from poster.judge.analysis import Result
+from poster.judge.checks import Checks, Finding
+from poster.judge.stages import Stage
+from poster.judge.statistics import CONFIDENCE
+from poster.judge.transition import Quantiles, Transition
+from poster.judge.verdict import name_of
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
-from poster.stages import Stage
-from poster.statistics import CONFIDENCE
-from poster.transition import Quantiles, Transition
-from poster.verdict import name_of
+from poster.rows.history import History
+from poster.rows.merge import Offset, offsets
+from poster.rows.record import Run, Step
 
 MOST_EXCERPT_ROWS = 60
 LABEL = 16

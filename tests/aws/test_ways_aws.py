@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from poster.aws.target import AwsTarget
 from poster.deploy import Release
 from poster.deploy.ways import deployer_for, parse_way
-from poster.target import AwsTarget
 from tests.support.deployed import Deployed, moves, names
 
 IN_A_ROW = 10

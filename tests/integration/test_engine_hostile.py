@@ -6,12 +6,12 @@ import collections
 
 import pytest
 
-from poster.clock import RunClock
-from poster.curl_engine import CurlEngine
-from poster.engine import Load
-from poster.posting import Posting
-from poster.record import Observation, Step
-from poster.schedule import ClosedLoop, Loop, OpenLoop
+from poster.calls.curl_engine import CurlEngine
+from poster.calls.engine import Load
+from poster.calls.posting import Posting
+from poster.calls.schedule import ClosedLoop, Loop, OpenLoop
+from poster.rows.clock import RunClock
+from poster.rows.record import Observation, Step
 from tests.support.hostile import MISDEEDS, STALL_S, HostileServer
 
 TIMEOUT_S = 0.8 * STALL_S

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from poster.cli import exit_codes
-from poster.record import Observation, Run, decode
+from poster.rows.record import Observation, Run, decode
 from tests.support.servers import Answer, http_server, ok, unused_url
 
 POSTERS = 5

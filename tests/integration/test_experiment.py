@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from poster.record import Observation, Run, Step, decode
+from poster.rows.record import Observation, Run, Step, decode
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = [sys.executable, "-m", "poster", "experiment", "--app", str(ROOT)]

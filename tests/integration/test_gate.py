@@ -19,16 +19,16 @@ from typing import Any
 
 import pytest
 
+from poster.calls.curl_call import Exchange
+from poster.calls.probe import TODO_PROBE, Probed, Probing
+from poster.calls.schedule import OpenLoop
 from poster.cli import exit_codes
-from poster.clock import RunClock
-from poster.curl_call import Exchange
 from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetSettings
-from poster.probe import TODO_PROBE, Probed, Probing
-from poster.record import Observation
-from poster.record import Target as TargetName
-from poster.schedule import OpenLoop
+from poster.rows.clock import RunClock
+from poster.rows.record import Observation
+from poster.rows.record import Target as TargetName
 from tests.support.deployed import Deployed
 
 pytestmark = pytest.mark.local_aws

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from poster.analysis import analyse
-from poster.history import History
-from poster.record import Observation
+from poster.judge.analysis import analyse
 from poster.report import html
+from poster.rows.history import History
+from poster.rows.record import Observation
 from tests.support.histories import RUN, history, history_of, rows
 from tests.support.page import MARKUP
 from tests.support.simulation import Setting, draw_history, published

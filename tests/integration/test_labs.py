@@ -39,7 +39,7 @@ def copied_labs(tmp_path: Path) -> Path:
 def run_lab(labs: Path, *arguments: str) -> str:
     """Run a lab and return what the command printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "poster", "lab", *arguments, "--labs", str(labs)],
+        [sys.executable, "-m", "labs", *arguments, "--labs", str(labs)],
         cwd=labs.parent,
         capture_output=True,
         text=True,

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from poster import history
 from poster.cli import exit_codes
+from poster.rows import loading
 from tests.support.servers import http_server, ok
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("locust") is None,
     reason="Locust is an optional extra: pip install 'poster[locust]'",
 )
-LOCUSTFILE = str(Path(__file__).parents[2] / "poster" / "locustfile.py")
+LOCUSTFILE = str(Path(__file__).parents[2] / "examples" / "locustfile.py")
 
 
 def locust(*options: str) -> subprocess.Popen[str]:
@@ -55,7 +55,7 @@ def test_a_master_and_two_workers_write_every_call_once(tmp_path: Path) -> None:
         for process in (master, *workers):
             output, _ = process.communicate(timeout=60)
             assert process.returncode == 0, output
-    frames = [history.load(directory) for directory in sorted(tmp_path.glob("worker-*"))]
+    frames = [loading.load(directory) for directory in sorted(tmp_path.glob("worker-*"))]
     assert len(frames) == 2
     kept = [todo_id for each in frames for todo_id in each.observations["todo_id"]]
     assert sorted(kept) == sorted(seen)

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from poster.statistics import STALE_SHARE
-from poster.transition import Transition, transitions_in
+from poster.judge.statistics import STALE_SHARE
+from poster.judge.transition import Transition, transitions_in
 from tests.support.simulation import (
     Setting,
     Truth,

@@ -9,15 +9,15 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from poster.clock import RunClock
+from poster.aws.stack import Stack
+from poster.aws.target import Target
 from poster.deploy import Release
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli
 from poster.deploy.shifted import ErrorBudget
 from poster.deploy.ways import Needs, deployer_on_stack, parse_way
-from poster.record import Step
-from poster.stack import Stack
-from poster.target import Target
+from poster.rows.clock import RunClock
+from poster.rows.record import Step
 
 ROOT = Path(__file__).parents[2]
 

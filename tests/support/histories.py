@@ -18,8 +18,8 @@ from typing import Any
 
 from msgspec import structs
 
-from poster.history import History, observations_frame
-from poster.record import Observation, Row, Run, Step, encode
+from poster.rows.history import History, observations_frame
+from poster.rows.record import Observation, Row, Run, Step, encode
 
 BEAT_NS = 100_000_000
 LATENCY_NS = 20_000_000

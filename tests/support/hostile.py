@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from poster.record import Outcome
+from poster.rows.record import Outcome
 
 STALL_S = 2.0  # longer than the time-out of whoever calls; busy machines need some time
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from poster.history import History
-from poster.record import Observation, Run, Step
+from poster.rows.history import History
+from poster.rows.record import Observation, Run, Step
 from tests.support.histories import RUN, history_of
 
 MS = 1_000_000

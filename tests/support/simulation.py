@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from poster.history import COLUMNS, History
-from poster.record import Run, Step
+from poster.rows.history import COLUMNS, History
+from poster.rows.record import Run, Step
 
 Lags = Callable[[np.random.Generator, int], NDArray[np.float64]]
 ORIGIN_UNIX_NS = 1_700_000_000_000_000_000

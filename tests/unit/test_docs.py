@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 from poster.cli import main
-from poster.record import Observation, Run, Step
+from poster.rows.record import Observation, Run, Step
 
 ROOT = Path(__file__).parents[2]
 

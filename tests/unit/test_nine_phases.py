@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from poster.clock import Clock, RunClock
+from poster.aws.stack import Outputs
+from poster.calls.engine import Emit, Load
+from poster.calls.watch import Watch
 from poster.deploy import DeployError, Release
-from poster.engine import Emit, Load
 from poster.experiment import ExperimentError, Plan, Rig, run_experiment
-from poster.record import Observation, Run, Step, decode
-from poster.stack import Outputs
-from poster.watch import Watch
+from poster.rows.clock import Clock, RunClock
+from poster.rows.record import Observation, Run, Step, decode
 
 
 class World:

@@ -10,14 +10,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from poster.analysis import Result
-from poster.history import History
-from poster.record import Step
-from poster.releases import ALIAS_UPDATED
+from poster.judge.analysis import Result
+from poster.judge.releases import ALIAS_UPDATED
+from poster.judge.transition import Transition
 from poster.report.page import charts
 from poster.report.page.looks import Look, short
 from poster.report.page.sample import Sample, answered, around_each, columns, whole_run
-from poster.transition import Transition
+from poster.rows.history import History
+from poster.rows.record import Step
 
 MOST_FLAGS = 60
 FLAGS_APART = 0.004  # steps closer than this share of the figure are one flag

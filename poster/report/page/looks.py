@@ -11,10 +11,10 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
-from poster.analysis import Release
+from poster.judge.analysis import Release
+from poster.judge.verdict import name_of
 from poster.report.page.sample import FAILED, MOST_RELEASES, UNKNOWN, UNNAMED
 from poster.report.plain import plain
-from poster.verdict import name_of
 
 COLOURS = 6  # in the style sheet
 MOST_NAME = 40  # characters of a name that a stranger chose

@@ -17,11 +17,11 @@ from typing import Any
 
 import polars as pl
 
-from poster.analysis import Release
-from poster.history import History
-from poster.releases import is_published_version
+from poster.judge.analysis import Release
+from poster.judge.releases import is_published_version
+from poster.judge.transition import Transition, end_of_errors_ns, latency_start, sent_within
 from poster.report.plain import plain
-from poster.transition import Transition, end_of_errors_ns, latency_start, sent_within
+from poster.rows.history import History
 
 MOST_CALLS = 4000  # drawn one by one in a figure; a browser still moves them smoothly
 MOST_DEPLOYS = 10  # with a figure of their own

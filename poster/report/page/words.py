@@ -6,18 +6,18 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from poster.analysis import Release, Result
-from poster.history import History
-from poster.merge import offsets
-from poster.record import Run
+from poster.judge.analysis import Release, Result
+from poster.judge.statistics import CONFIDENCE
+from poster.judge.transition import Quantiles, Transition
+from poster.judge.verdict import name_of
 from poster.report import text
 from poster.report.excerpt import Excerpt, excerpt
 from poster.report.page.figures import Looks
 from poster.report.page.looks import Look, short
 from poster.report.page.sample import MOST_RELEASES
-from poster.statistics import CONFIDENCE
-from poster.transition import Quantiles, Transition
-from poster.verdict import name_of
+from poster.rows.history import History
+from poster.rows.merge import offsets
+from poster.rows.record import Run
 
 MOST_STEPS = 100
 MOST_EXCERPT_ROWS = 60

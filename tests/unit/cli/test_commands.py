@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from poster.cli import COMMANDS, main
-from poster.record import Observation, Run, decode
+from poster.rows.record import Observation, Run, decode
 from tests.support.servers import http_server, ok, unused_url
 
 POSTER = [sys.executable, "-m", "poster"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from poster import budgets
 from poster.cli import exit_codes
 from poster.cli.report import report
+from poster.judge import budgets
 
 PAGE = Path(__file__).parents[3] / "docs" / "pipelines.md"
 CODES = {

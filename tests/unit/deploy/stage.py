@@ -9,7 +9,7 @@ from fake_lambda import FakeLambda, zip_with
 from poster.deploy import Release
 from poster.deploy.function import Function
 from poster.deploy.package import Package
-from poster.record import Step
+from poster.rows.record import Step
 
 ORIGIN_UNIX_NS = 1_795_321_400_000_000_000
 RELEASE = Release("xxx", "xxx-config")

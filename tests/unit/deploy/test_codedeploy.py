@@ -11,7 +11,7 @@ from stage import RELEASE, SteppedClock, Taken
 from poster.deploy import DeployError, Release
 from poster.deploy.codedeploy import CodeDeployDeployer, shift_between
 from poster.deploy.function import Alias
-from poster.record import Step
+from poster.rows.record import Step
 
 
 def at(version: str, **weights: float) -> Alias:

@@ -9,7 +9,7 @@ import pytest
 from poster.deploy import DeployError, Release
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli, SamDeployer
-from poster.record import Step
+from poster.rows.record import Step
 
 ORIGIN_UNIX_NS = 1_795_321_400_000_000_000
 RELEASE = Release("xxx", "xxx")

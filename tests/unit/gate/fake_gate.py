@@ -9,10 +9,10 @@ import botocore.session
 from botocore.exceptions import ClientError, ParamValidationError, WaiterError
 from botocore.validate import ParamValidator
 
-from poster.clock import Clock
-from poster.probe import Probed
-from poster.record import Observation
-from poster.schedule import OpenLoop
+from poster.calls.probe import Probed
+from poster.calls.schedule import OpenLoop
+from poster.rows.clock import Clock
+from poster.rows.record import Observation
 
 _MODEL = botocore.session.get_session().get_service_model("lambda")
 

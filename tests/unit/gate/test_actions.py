@@ -22,11 +22,11 @@ from poster.actions.cloudfront import purge
 from poster.actions.command import run, words_of
 from poster.actions.versions import choose, delete_old_versions
 from poster.actions.warm import ROUNDS, warm
-from poster.clock import Clock
-from poster.curl_call import Exchange
-from poster.engine import Emit, Load, Stop
+from poster.calls.curl_call import Exchange
+from poster.calls.engine import Emit, Load, Stop
+from poster.calls.probe import Probed
 from poster.gate.tally import Expected
-from poster.probe import Probed
+from poster.rows.clock import Clock
 
 HERE = Probed("here", "http://127.0.0.1:9", Exchange())
 

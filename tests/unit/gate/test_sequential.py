@@ -118,4 +118,4 @@ def test_the_decision_knows_no_clock_no_network_and_no_files(file: str) -> None:
         )
     }
     allowed = {"__future__", "collections", "collections.abc", "dataclasses", "math", "typing"}
-    assert names <= allowed | {"poster.gate.sequential", "poster.record"}
+    assert names <= allowed | {"poster.gate.sequential", "poster.rows.record"}

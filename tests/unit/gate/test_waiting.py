@@ -9,14 +9,14 @@ import pytest
 from fake_gate import FakeLambda, ScriptedProber, TickingClock, answer, failure, scripted
 from msgspec import structs
 
-from poster.curl_call import Exchange
+from poster.calls.curl_call import Exchange
+from poster.calls.probe import Probed
 from poster.gate.control_plane import ControlPlane
 from poster.gate.errors import GateError, NoAnswerError, NoVersionError, SupersededError
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
 from poster.gate.waiting import SILENT_ANSWERS, Wait, wait_in_order
-from poster.probe import Probed
-from poster.record import Observation
+from poster.rows.record import Observation
 
 THREE = Rule(stale_share=0.5, confidence=0.8)  # takes three in a row
 SOON_NS = 1_000_000_000

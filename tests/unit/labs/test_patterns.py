@@ -8,12 +8,19 @@ from typing import Any
 import polars as pl
 import pytest
 
-from poster.history import History, observations_frame
-from poster.labs.patterns import Evidence, Pattern, checks_in, faults_in, patterns_in, tables
-from poster.labs.producer import PATTERNS, kind_of
-from poster.labs.worker_record import Attempt, Record, dead_in, record_in
-from poster.record import Run
-from poster.request import todo_id
+from labs.invocation_patterns.judge import (
+    Evidence,
+    Pattern,
+    checks_in,
+    faults_in,
+    patterns_in,
+    tables,
+)
+from labs.invocation_patterns.producer import PATTERNS, kind_of
+from labs.invocation_patterns.worker_record import Attempt, Record, dead_in, record_in
+from poster.calls.request import todo_id
+from poster.rows.history import History, observations_frame
+from poster.rows.record import Run
 
 RUN = Run("r", 1_000_000_000_000_000_000, "local", "e", "open", 7)
 ORIGIN_MS = RUN.origin_unix_ns // 1_000_000

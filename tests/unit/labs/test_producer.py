@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable
 
 import pytest
 
-from poster.answer import Answer
-from poster.clock import RunClock
-from poster.engine import Load, Stop
-from poster.labs.producer import PATTERNS, Message, Producer, kind_of
-from poster.labs.worker_record import Record
-from poster.record import Observation
-from poster.schedule import OpenLoop
+from labs.invocation_patterns.producer import PATTERNS, Message, Producer, kind_of
+from labs.invocation_patterns.worker_record import Record
+from poster.calls.answer import Answer
+from poster.calls.engine import Load, Stop
+from poster.calls.schedule import OpenLoop
+from poster.rows.clock import RunClock
+from poster.rows.record import Observation
 
 SQS = PATTERNS.index("sqs") + 1
 

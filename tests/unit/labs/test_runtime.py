@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from poster.labs.invoking import Invoke, Reply, answer_in
-from poster.labs.runtime import faults_in, measure, tables, trouble_in
-from poster.record import Target
+from labs.custom_runtime.judge import faults_in, measure, tables, trouble_in
+from labs.kit.invoking import Invoke, Reply, answer_in
+from poster.rows.record import Target
 
 RIE_LOG = """INIT REPORT(durationMs: 9.6)
 22 Nov 2026 05:31:48,828 [WARNING] (rapid) Process runtime-1 exited: exit status 0

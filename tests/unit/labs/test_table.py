@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from poster.labs.table import ReadmeError, Table, write_into
+from labs.kit.table import ReadmeError, Table, write_into
 
 TABLE = Table("two calls", ("who", "how long"), [("loopless", "20"), ("アレ", "a|b")])
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from poster.history import History, observations_frame
-from poster.labs.two_functions import (
+from labs.two_functions.judge import (
     Change,
     Control,
     changes_in,
@@ -17,7 +16,8 @@ from poster.labs.two_functions import (
     tables,
     without_function,
 )
-from poster.record import Run, Step
+from poster.rows.history import History, observations_frame
+from poster.rows.record import Run, Step
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = (ROOT / "labs" / "two_functions" / "template.yaml").read_text()

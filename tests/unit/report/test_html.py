@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from poster.analysis import Result, analyse
-from poster.history import History
-from poster.merge import merge
-from poster.record import Observation, Step
+from poster.judge.analysis import Result, analyse
 from poster.report import html
 from poster.report.page import sample
+from poster.rows.history import History
+from poster.rows.merge import merge
+from poster.rows.record import Observation, Step
 from tests.support.histories import RUN, history, history_of, rows
 from tests.support.machines import Machine, seen_by
 from tests.support.page import MARKUP, Page

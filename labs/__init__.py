@@ -1,0 +1,1 @@
+"""The same instrument on other questions: each lab whole in its folder."""

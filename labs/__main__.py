@@ -1,0 +1,21 @@
+"""``python -m labs``: the same instrument on other questions; each lab whole in its folder."""
+
+from __future__ import annotations
+
+import click
+
+from labs.custom_runtime.lab import runtime
+from labs.invocation_patterns.lab import patterns
+from labs.two_functions.lab import two_functions
+
+
+@click.group()
+def labs() -> None:
+    """Run a lab and write its measured table into its README."""
+
+
+labs.add_command(patterns)
+labs.add_command(runtime)
+labs.add_command(two_functions)
+
+labs(prog_name="python -m labs")

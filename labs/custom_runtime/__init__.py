@@ -1,0 +1,1 @@
+"""What happens when a custom runtime has no loop."""

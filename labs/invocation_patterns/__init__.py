@@ -1,0 +1,1 @@
+"""One worker called in every way while it is deployed."""

@@ -1,0 +1,1 @@
+"""What the labs share: a target, a stack, and tables of what was measured."""

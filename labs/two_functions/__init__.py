@@ -1,0 +1,1 @@
+"""Two functions in one template, of which one is released."""

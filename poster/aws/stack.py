@@ -1,0 +1,155 @@
+"""The deployed stack as AWS's APIs show it: outputs, the alias, the rows, the log streams.
+
+Works on any target, with the target's clients. Reads only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import botocore.exceptions
+from boto3.dynamodb.types import TypeDeserializer
+
+from poster.aws.target import Target
+from poster.errors import PosterError
+
+
+class StackError(PosterError):
+    """The stack cannot be read; the message names the cause and the way out."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outputs:
+    """What the template gives out."""
+
+    endpoint: str
+    function: str
+    alias: str
+    table: str
+
+
+class Stack:
+    """One stack, by name."""
+
+    def __init__(self, name: str, target: Target) -> None:
+        self.name = name
+        self._client = target.client
+        self._reachable = target.reachable
+
+    def status(self) -> str | None:
+        """Return CloudFormation's status of the stack, None where there is no such stack."""
+        description = self._describe()
+        return None if description is None else str(description["StackStatus"])
+
+    def outputs(self) -> Outputs:
+        """Return the outputs. Raises StackError when the stack or an output is missing."""
+        values = self.output_values()
+        try:
+            return Outputs(
+                endpoint=self._reachable(values["ApiEndpoint"]),
+                function=values["FunctionName"],
+                alias=values["AliasName"],
+                table=values["TableName"],
+            )
+        except KeyError as missing:
+            raise StackError(
+                f"stack {self.name} has no output {missing}; is it this application's stack?"
+            ) from None
+
+    def output_values(self) -> dict[str, str]:
+        """Return every output by its name, as the template gives it. Raises StackError."""
+        description = self._describe()
+        if description is None:
+            raise StackError(
+                f"there is no stack {self.name} here: deploy it first, or check region and account"
+            )
+        return {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
+
+    def alias_version(self) -> str | None:
+        """Return the version that the control plane says the alias points at; None: no stack."""
+        arn = self._physical_id("AWS::Lambda::Alias")
+        if arn is None:
+            return None
+        # arn:aws:lambda:REGION:ACCOUNT:function:NAME:ALIAS
+        function, _, name = arn.rpartition(":")
+        alias = self._client("lambda").get_alias(FunctionName=function, Name=name)
+        return str(alias["FunctionVersion"])
+
+    def rows(self, outputs: Outputs) -> Iterator[dict[str, Any]]:
+        """Yield the table's items as plain values, by a strongly consistent scan, page by page."""
+        return self.items(outputs.table)
+
+    def items(self, table: str) -> Iterator[dict[str, Any]]:
+        """Yield the items of any table in the same way."""
+        pages = self._client("dynamodb").get_paginator("scan")
+        for page in pages.paginate(TableName=table, ConsistentRead=True):
+            yield from map(plain_item, page["Items"])
+
+    def log_streams(self, log_group: str) -> list[str]:
+        """Return the names of the log streams: one per execution environment that ever logged."""
+        pages = self._client("logs").get_paginator("describe_log_streams")
+        return [
+            stream["logStreamName"]
+            for page in pages.paginate(logGroupName=log_group)
+            for stream in page["logStreams"]
+        ]
+
+    def log_group(self, outputs: Outputs) -> str:
+        """Return the name of the function's log group."""
+        configuration = self._client("lambda").get_function_configuration(
+            FunctionName=outputs.function
+        )
+        default = f"/aws/lambda/{outputs.function}"
+        return str(configuration.get("LoggingConfig", {}).get("LogGroup", default))
+
+    def _physical_id(self, resource_type: str) -> str | None:
+        """Return the id of the stack's resource of a type; None where there is none yet.
+
+        Unlike outputs, resources can be read while the stack is being made.
+        """
+        try:
+            described = self._client("cloudformation").describe_stack_resources(StackName=self.name)
+        except botocore.exceptions.ClientError as error:
+            if _is_missing_stack(error):
+                return None
+            raise
+        ids: list[str] = [
+            resource["PhysicalResourceId"]
+            for resource in described["StackResources"]
+            if resource["ResourceType"] == resource_type and "PhysicalResourceId" in resource
+        ]
+        return ids[0] if ids else None
+
+    def _describe(self) -> dict[str, Any] | None:
+        try:
+            stacks = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        except botocore.exceptions.ClientError as error:
+            if _is_missing_stack(error):
+                return None
+            raise
+        return dict(stacks[0])
+
+
+def plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item of DynamoDB as plain values that JSON can hold."""
+    plain = TypeDeserializer().deserialize
+    return {name: _as_json(plain(value)) for name, value in item.items()}
+
+
+def _is_missing_stack(error: botocore.exceptions.ClientError) -> bool:
+    # CloudFormation has no error code of its own for it.
+    return "does not exist" in error.response["Error"]["Message"]
+
+
+def _as_json(value: Any) -> Any:
+    # DynamoDB's only number type arrives as Decimal; the table holds whole numbers.
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list):
+        return [_as_json(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
+    return value

@@ -1,0 +1,119 @@
+"""Which release answered, for APIs that do not say it the way the todo API does. Pure.
+
+A *source* names a place in an answer, in one of three notations:
+
+    header:NAME      a response header
+    json:/pointer    a string or number in a JSON body (RFC 6901)
+    regex:PATTERN    the first group, or the whole match, in the body
+
+A place that is not there gives None and changes no outcome.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from poster.calls.answer import Answer, printable
+from poster.errors import PosterError
+
+MAX_CHARS = 200  # of a version or marker: rows stay small whatever the pattern matches
+
+Source = Callable[[bytes, bytes], str | None]  # of the header block and the body
+
+
+class SourceError(PosterError):
+    """The notation of a source makes no sense."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attribution:
+    """Where an answer names its release; None: where the todo API does."""
+
+    version_from: Source | None = None
+    marker_from: Source | None = None
+
+    def apply(self, answer: Answer, headers: bytes, body: bytes) -> Answer:
+        """Return the answer with what the sources say."""
+        if self.version_from is not None:
+            answer = answer._replace(function_version=self.version_from(headers, body))
+        if self.marker_from is not None:
+            answer = answer._replace(marker=self.marker_from(headers, body))
+        return answer
+
+
+TODO_ATTRIBUTION = Attribution()
+
+
+class Header:
+    """A header's value, read from what came before the body of an answer.
+
+    Of several answers (a 103 before the 200) the last one counts. Octets outside ASCII are read
+    as ISO 8859-1, which no octet breaks.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._as_named = b"\r\n" + name.encode("ascii") + b":"
+        self._key = self._as_named.lower()
+
+    def __call__(self, headers: bytes, body: bytes) -> str | None:
+        """Return the value, or None."""
+        last = max(0, headers.rfind(b"\r\n\r\nHTTP/"))
+        at = headers.find(self._as_named, last)
+        if at < 0:
+            at = headers.lower().find(self._key, last)
+        if at < 0:
+            return None
+        start = at + len(self._key)
+        return headers[start : headers.find(b"\r\n", start)].decode("latin-1").strip()
+
+
+def parse_source(notation: str) -> Source:
+    """Return the source that the notation names. Raises SourceError."""
+    kind, _, place = notation.partition(":")
+    if kind == "header" and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", place):
+        named = Header(place)
+        return lambda headers, body: _short(named(headers, body))
+    if kind == "json" and (place == "" or place.startswith("/")):
+        steps = [step.replace("~1", "/").replace("~0", "~") for step in place.split("/")[1:]]
+        return lambda headers, body: _short(_pointed_at(body, steps))
+    if kind == "regex" and place:
+        try:
+            pattern = re.compile(place)
+        except re.error as error:
+            raise SourceError(f"{notation} is no regular expression: {error}") from None
+        return lambda headers, body: _short(_matched(pattern, body))
+    raise SourceError(f"{notation} is none of header:NAME, json:/pointer, regex:PATTERN")
+
+
+def _pointed_at(body: bytes, steps: list[str]) -> str | None:
+    try:
+        value: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    for step in steps:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and re.fullmatch(r"[0-9]{1,9}", step):
+            if int(step) >= len(value):
+                return None
+            value = value[int(step)]
+        else:
+            return None
+    is_text_or_number = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return str(value) if is_text_or_number else None
+
+
+def _matched(pattern: re.Pattern[str], body: bytes) -> str | None:
+    match = pattern.search(body.decode("utf-8", "replace"))
+    if match is None:
+        return None
+    found = match.group(1) if pattern.groups else match.group(0)
+    return found if isinstance(found, str) else None
+
+
+def _short(text: str | None) -> str | None:
+    return None if text is None else printable(text)[:MAX_CHARS]

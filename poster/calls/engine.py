@@ -1,0 +1,194 @@
+"""The HTTP engine: a schedule and an endpoint become observations.
+
+``Engine`` is the whole interface; the experiment and the commands know nothing else. The engine
+here uses ``requests`` with one Session and one thread per poster, as the published poster did;
+``poster.calls.curl_engine`` has the fast one.
+
+Clocks: ``sent_ns`` is read before the call is handed to the library, ``received_ns`` after the
+last byte of the answer was read. Both come from the run's monotonic clock.
+
+Invariant, whatever the engine: every call that was started becomes one row, ``seq`` follows
+``sent_ns``, and no call is ever retried.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import requests
+import urllib3
+
+from poster.calls.answer import MAX_BODY_BYTES, Answer, read_answer, short_error, unreadable
+from poster.calls.request import TODO_REQUEST, todo_id
+from poster.calls.schedule import ClosedLoop, Loop
+from poster.rows.clock import Clock
+from poster.rows.record import Observation, Outcome
+
+Emit = Callable[[Observation], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Load:
+    """What to call and how: one caller per entry of ``posters``."""
+
+    endpoint: str
+    posters: tuple[int, ...]
+    loop: Loop
+    connect_timeout_s: float = 3.0
+    timeout_s: float = 10.0
+    through_proxies: bool = True  # honour the caller's proxy settings and .netrc; never locally
+
+
+class Stop(threading.Event):
+    """Set: no new calls, those in flight end. ``abandon`` set: do not wait for those either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.abandon = threading.Event()
+
+
+class Engine(Protocol):
+    """Runs a load until it is told to stop."""
+
+    def run(self, load: Load, clock: Clock, emit: Emit, stop: Stop) -> None:
+        """Call until ``stop`` is set, let calls in flight end, and emit a row for every call.
+
+        Ends by itself only where the loop has an end. An error raised by ``emit`` (a full disk)
+        stops all posters and is raised here.
+        """
+
+
+class RequestsEngine:
+    """One thread and one ``requests.Session`` per poster; closed loop only."""
+
+    def run(self, load: Load, clock: Clock, emit: Emit, stop: Stop) -> None:
+        """See Engine. Cannot abandon a call: it ends at the latest with its time-out."""
+        if not isinstance(load.loop, ClosedLoop):
+            raise TypeError("this engine only runs closed loops")
+        loop = load.loop
+        errors: list[BaseException] = []
+        sequence = _Sequence()
+
+        def post_until_stopped(place: int, poster: int) -> None:
+            try:
+                _Poster(load, loop, poster, clock, sequence, emit).run(place, stop)
+            except BaseException as error:  # handed on to the caller's thread, below
+                errors.append(error)
+                stop.set()
+
+        threads = [
+            threading.Thread(
+                target=post_until_stopped,
+                args=(place, poster),
+                name=f"poster-{poster}",
+                daemon=True,
+            )
+            for place, poster in enumerate(load.posters, start=1)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+
+class _Sequence:
+    """Numbers calls in the order in which they start."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def start(self, clock: Clock) -> tuple[int, int]:
+        # Number and time are taken under one lock: otherwise call 8 could carry an earlier
+        # sent_ns than call 7, and "sent after" could not be read from the numbers.
+        with self._lock:
+            return next(self._numbers), clock.now_ns()
+
+
+class _Poster:
+    """One caller: call, wait for the answer, pause, call again."""
+
+    def __init__(
+        self,
+        load: Load,
+        loop: ClosedLoop,
+        poster: int,
+        clock: Clock,
+        sequence: _Sequence,
+        emit: Emit,
+    ) -> None:
+        self._load = load
+        self._loop = loop
+        self._poster = poster
+        self._clock = clock
+        self._sequence = sequence
+        self._emit = emit
+        self._session = requests.Session()
+        self._session.trust_env = load.through_proxies
+
+    def run(self, place: int, stop: threading.Event) -> None:
+        due_ns = self._clock.now_ns() + self._loop.first_due_ns(place)
+        with self._session:
+            for number in itertools.count(1):
+                if stop.wait(max(0, due_ns - self._clock.now_ns()) / 1e9):
+                    return
+                observation = self._call(number, due_ns)
+                ended_ns = observation.received_ns or self._clock.now_ns()
+                self._emit(observation)
+                due_ns = self._loop.next_due_ns(ended_ns)
+
+    def _call(self, number: int, planned_ns: int) -> Observation:
+        called = todo_id(self._poster, number)
+        seq, sent_ns = self._sequence.start(self._clock)
+        answer = self._answer_to(called)
+        received_ns = self._clock.now_ns() if answer.status is not None else None
+        return Observation(seq, self._poster, called, planned_ns, sent_ns, received_ns, *answer)
+
+    def _answer_to(self, called: str) -> Answer:
+        timeout = (self._load.connect_timeout_s, self._load.timeout_s)
+        try:
+            with self._session.post(
+                self._load.endpoint,
+                data=TODO_REQUEST.body_for(called),
+                headers=dict(TODO_REQUEST.headers),
+                timeout=timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return _read(response)
+        # Neither of these was sent: no connection was made.
+        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
+            return Answer("fail", error=short_error(type(error).__name__, _reason(error)))
+        except requests.ConnectionError as error:
+            never_left = isinstance(_cause(error), urllib3.exceptions.NewConnectionError)
+            outcome: Outcome = "fail" if never_left else "unknown"
+            return Answer(outcome, error=short_error(type(error).__name__, _reason(error)))
+        # Everything else happened after sending: the write may have been made.
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            return Answer("unknown", error=short_error(type(error).__name__, _reason(error)))
+
+
+def _read(response: requests.Response) -> Answer:
+    try:
+        body = response.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        return unreadable(response.status_code, type(error).__name__, str(error))
+    if len(body) > MAX_BODY_BYTES:
+        return unreadable(response.status_code, "TooLong", f"more than {MAX_BODY_BYTES} bytes")
+    return read_answer(response.status_code, body, response.headers.get("x-amzn-RequestId"))
+
+
+def _cause(error: Exception) -> object:
+    """Return what lies under the layers in which requests and urllib3 wrap an error."""
+    inner = error.args[0] if error.args else error
+    return getattr(inner, "reason", inner)
+
+
+def _reason(error: Exception) -> str:
+    return str(_cause(error))

@@ -1,0 +1,57 @@
+"""An engine at work in the background while the caller deploys, waits or looks at the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from poster.calls.background import Background
+from poster.calls.engine import Emit, Engine, Load, Stop
+from poster.rows.clock import Clock
+
+LEAVE_S = 1.0  # enough to write the rows of what is in flight
+
+
+class Posting:
+    """Posts while the ``with`` block runs; on the way out, however taken, drains.
+
+    Ctrl-C while it drains: calls in flight are recorded as unknown and not waited for.
+
+    What went wrong while posting (a full disk) is raised at the end of the block, in place of an
+    error that the block raised because no more answers came.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        load: Load,
+        clock: Clock,
+        emit: Emit,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._stop = Stop()
+        self._work = Background("engine", lambda: engine.run(load, clock, emit, self._stop), on_end)
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait that long for posting to end by itself; return whether it has."""
+        return self._work.wait(timeout_s)
+
+    def __enter__(self) -> Posting:
+        self._work.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        try:
+            self._work.wait()
+        except KeyboardInterrupt:  # a second one: calls in flight get their rows and are left
+            self._stop.abandon.set()
+            self._work.wait(LEAVE_S)
+            raise
+        if error is None or isinstance(error, Exception):
+            self._work.check()

@@ -1,0 +1,120 @@
+"""Probes: calls that only ask who answers, sent at a steady rate in the background.
+
+A probe goes through an HTTP endpoint, or is a direct Invoke of a function: the same HTTP call,
+signed, whose answer names the version that was executed. Every probe becomes an observation, in
+numbers without a gap; what it asks must do no harm, and saying so is up to whoever builds it.
+
+Front ends may stay with a connection, so the probes that open one of their own are the ones that
+are independent of each other (``docs/gate.md`` has what the others are worth).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+
+from poster.calls.attribution import Attribution, Source, parse_source
+from poster.calls.background import Background
+from poster.calls.curl_call import Exchange
+from poster.calls.curl_engine import CurlEngine
+from poster.calls.engine import Emit, Engine, Load, Stop
+from poster.calls.request import Request
+from poster.calls.schedule import OpenLoop
+from poster.calls.signing import SigV4Signer
+from poster.errors import PosterError
+from poster.rows.clock import Clock
+
+# The todo API answers it like any other call, but reads no body and writes nothing.
+TODO_PROBE = Request(
+    "POST", (("Content-Type", "application/json"), ("X-Poster-Probe", "1")), body="{}"
+)
+EXECUTED_VERSION = parse_source("header:X-Amz-Executed-Version")
+
+LEAVE_S = 1.0  # for the engine to let go of its connections
+_JSON = ("Content-Type", "application/json")
+
+
+class ProbeError(PosterError):
+    """A probe cannot be built; the message says what is missing."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Probed:
+    """One place where probes are sent, and how."""
+
+    name: str  # as reports show it
+    endpoint: str
+    exchange: Exchange
+    through_proxies: bool = True
+
+    def load(self, loop: OpenLoop) -> Load:
+        """Return the load of probing it."""
+        return Load(self.endpoint, (1,), loop, through_proxies=self.through_proxies)
+
+
+def invoke_probed(
+    client: Any,
+    function: str,
+    alias: str | None,
+    payload: str,
+    fresh_share: float,
+    marker_from: Source | None = None,
+) -> Probed:
+    """Return direct Invokes of the function, through the alias if there is one.
+
+    ``client`` is boto3's of "lambda": it knows endpoint and region. Raises ProbeError.
+    """
+    credentials = boto3.session.Session().get_credentials()
+    if credentials is None:
+        raise ProbeError("cannot sign: no AWS credentials are set up here")
+    path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
+    query = "" if alias is None else f"?Qualifier={quote(alias, safe='')}"
+    exchange = Exchange(
+        request=Request("POST", (_JSON,), payload),
+        attribution=Attribution(version_from=EXECUTED_VERSION, marker_from=marker_from),
+        fresh_share=fresh_share,
+        sign=SigV4Signer(credentials, "lambda", client.meta.region_name),
+    )
+    name = f"Invoke of {function}" if alias is None else f"Invoke of {function}:{alias}"
+    return Probed(name, f"{client.meta.endpoint_url}{path}{query}", exchange)
+
+
+class Probing:
+    """Sends probes while the ``with`` block runs; on the way out, none is waited for.
+
+    ``emit`` and ``on_end`` are called on a thread of its own. What went wrong while probing is
+    raised by ``check``.
+    """
+
+    def __init__(
+        self,
+        probed: Probed,
+        loop: OpenLoop,
+        clock: Clock,
+        emit: Emit,
+        on_end: Callable[[], None],
+        engine: Engine | None = None,
+    ) -> None:
+        load = probed.load(loop)
+        sender = engine or CurlEngine(probed.exchange)
+        self._stop = Stop()
+        self._work = Background(
+            f"probe {probed.name}", lambda: sender.run(load, clock, emit, self._stop), on_end
+        )
+
+    def check(self) -> None:
+        """Raise what ended the probing, if something did."""
+        self._work.check()
+
+    def __enter__(self) -> Probing:
+        self._work.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._stop.abandon.set()
+        self._work.wait(LEAVE_S)

@@ -1,0 +1,62 @@
+"""Signs calls to APIs that AWS_IAM protects (SigV4), with the caller's own credentials.
+
+The signing is botocore's. Host names of API Gateway and of function URLs say service and region;
+behind a custom domain the region must be given, and the service is API Gateway.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.exceptions
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from poster.calls.request import Request
+from poster.errors import PosterError
+
+_AWS_HOST = re.compile(r"\.(execute-api|lambda-url)\.([a-z0-9-]+)\.(?:amazonaws\.com|on\.aws)")
+_SERVICE_OF = {"execute-api": "execute-api", "lambda-url": "lambda"}
+
+
+class SigningError(PosterError):
+    """A call cannot be signed: credentials or region are missing."""
+
+
+class SigV4Signer:
+    """Adds the signature to a request's headers."""
+
+    def __init__(self, credentials: Credentials, service: str, region: str) -> None:
+        self._credentials = credentials
+        self._service = service
+        self._region = region
+
+    def __call__(
+        self, request: Request, url: str, body: bytes | None
+    ) -> tuple[tuple[str, str], ...]:
+        """Return all headers to send. The signature holds for some minutes from now."""
+        signed = AWSRequest(request.method, url, data=body, headers=dict(request.headers))
+        # Frozen anew for every call: credentials that expire are renewed by botocore.
+        frozen = self._credentials.get_frozen_credentials()
+        SigV4Auth(frozen, self._service, self._region).add_auth(signed)
+        return tuple((name, str(value)) for name, value in signed.headers.items())
+
+
+def signer_for(endpoint: str, region: str | None) -> SigV4Signer:
+    """Return a signer for the endpoint. Raises SigningError."""
+    try:
+        session = boto3.session.Session()
+        credentials = session.get_credentials()
+    except botocore.exceptions.BotoCoreError as error:
+        raise SigningError(f"cannot sign: {error}") from error
+    if credentials is None:
+        raise SigningError("cannot sign: no AWS credentials are set up here")
+    found = _AWS_HOST.search(urlsplit(endpoint).hostname or "")
+    service = _SERVICE_OF[found.group(1)] if found else "execute-api"
+    named = region or (found.group(2) if found else session.region_name)
+    if named is None:
+        raise SigningError(f"cannot sign: {endpoint} does not name its region; pass --region")
+    return SigV4Signer(credentials, service, named)

@@ -1,0 +1,1 @@
+"""What rows prove. Pure: no clock, no network and no file."""

@@ -1,0 +1,180 @@
+"""One result from one history: the parts put together, and the JSON that other programs read.
+
+``analyse`` calls the pure parts in order; every report (text, JSON, plots) renders its ``Result``
+and computes nothing of its own. Invariant: ``to_json`` holds the documented keys and no others,
+and never NaN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import polars as pl
+
+from poster.judge.checks import Checks, check
+from poster.judge.releases import releases_table
+from poster.judge.statistics import CONFIDENCE, STALE_SHARE, quantiles_ms
+from poster.judge.transition import Quantiles, Transition, Unseen, transitions_in
+from poster.judge.verdict import Kind, judge
+from poster.rows.history import History, Source
+from poster.rows.merge import offsets, shared_todos
+from poster.rows.record import SCHEMA, Run, Step
+from poster.rows.skew import ClockEstimate, estimate_clock
+
+CALLS_DROPPED = "calls-dropped"
+LATENESS_SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Calls:
+    """How the calls of a history ended."""
+
+    total: int
+    ok: int
+    fail: int
+    unknown: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Release:
+    """One release that answered."""
+
+    release: str
+    marker: str | None
+    function_version: str | None
+    ok: int
+    instances: int  # execution environments
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What a history proves."""
+
+    run: Run
+    sources: tuple[Source, ...]  # of a merged history
+    shared_todos: int  # todo ids that several sources called
+    steps: list[Step]
+    calls: Calls
+    releases: list[Release]
+    transitions: list[Transition]
+    unseen: list[Unseen]
+    checks: Checks
+    clock: ClockEstimate
+    lateness_ms: Quantiles
+    dropped: int
+    verdict: Kind
+    witness: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of ``poster report --format json``."""
+        checks = self.checks
+        counted = (
+            "lost_writes",
+            "duplicate_rows",
+            "phantom_rows",
+            "marker_mismatches",
+            "chimeras",
+            "unknown_written",
+            "unknown_not_written",
+            "sequence_gaps",
+        )
+        return {
+            "schema": SCHEMA,
+            "run_id": self.run.run_id,
+            "calls": dataclasses.asdict(self.calls),
+            "releases": [dataclasses.asdict(release) for release in self.releases],
+            "transitions": [_transition_json(transition) for transition in self.transitions],
+            "checks": {
+                "rows_read": checks.rows_read,
+                **{name: getattr(checks, name).count for name in counted},
+                "malformed_lines": checks.malformed_lines,
+            },
+            "merged": [
+                {
+                    "run_id": source.run_id,
+                    "calls": source.calls,
+                    "offset_ms": None if offset is None else offset.offset_ms,
+                    "error_ms": None if offset is None else offset.error_ms,
+                }
+                for source, offset in zip(self.sources, offsets(self.sources), strict=True)
+            ],
+            "clock": {"skew_ms": self.clock.skew_ms, "error_ms": self.clock.error_ms},
+            "schedule": {"lateness_ms": self.lateness_ms, "dropped": self.dropped},
+            "verdict": self.verdict,
+            "witness": self.witness,
+        }
+
+
+def analyse(history: History, rows: pl.DataFrame | None) -> Result:
+    """Return what the history proves; ``rows`` is the store dump, None where there is none."""
+    clock = estimate_clock(history.observations, history.run.origin_unix_ns)
+    checks = check(history, rows, clock)
+    transitions, unseen = transitions_in(history)
+    verdict = judge(history, transitions, unseen, checks)
+    return Result(
+        run=history.run,
+        sources=history.sources,
+        shared_todos=shared_todos(history.observations) if history.sources else 0,
+        steps=history.steps,
+        calls=_calls(history.observations),
+        releases=[Release(**row) for row in releases_table(history.observations)],
+        transitions=transitions,
+        unseen=unseen,
+        checks=checks,
+        clock=clock,
+        lateness_ms=quantiles_ms(
+            history.observations.select(pl.col("sent_ns") - pl.col("planned_ns"))
+            .to_series()
+            .to_numpy(),
+            LATENESS_SHARES,
+        ),
+        dropped=_dropped(history.steps),
+        verdict=verdict.kind,
+        witness=verdict.witness,
+    )
+
+
+def _calls(observations: pl.DataFrame) -> Calls:
+    counts = dict(observations.group_by("outcome").len().iter_rows())
+    return Calls(
+        total=observations.height,
+        ok=counts.get("ok", 0),
+        fail=counts.get("fail", 0),
+        unknown=counts.get("unknown", 0),
+    )
+
+
+def _dropped(steps: list[Step]) -> int:
+    """Return how many planned calls the engine says it never sent."""
+    counts = [step.detail.get("count") for step in steps if step.name == CALLS_DROPPED]
+    return sum(count for count in counts if type(count) is int and count > 0)
+
+
+def _transition_json(transition: Transition) -> dict[str, Any]:
+    return {
+        "from": transition.start,
+        "to": transition.to,
+        "switch_ns": transition.switch_ns,
+        "first_new_ns": transition.first_new_ns,
+        "last_old_ns": transition.last_old_ns,
+        "window_s": transition.window_s,
+        "certain_window_s": transition.certain_window_s,
+        "settled": {
+            "lower_s": transition.settled.lower_s,
+            "upper_s": transition.settled.upper_s,
+            "confidence": CONFIDENCE,
+            "stale_share": STALE_SHARE,
+        },
+        "answered": transition.answered,
+        "stale": transition.stale,
+        "stale_ci": list(transition.stale_ci),
+        "inversions": transition.inversions,
+        "errors": {"fail": transition.fail, "unknown": transition.unknown},
+        "latency_ms": transition.latency_ms,
+        "stale_share": [list(point) for point in transition.stale_share],
+        "stages": [
+            {**dataclasses.asdict(stage), "stale_ci": list(stage.stale_ci)}
+            for stage in transition.stages
+        ],
+    }

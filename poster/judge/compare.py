@@ -1,0 +1,108 @@
+"""Ways of deploying side by side, by what their callers saw. Pure.
+
+One run makes one line. Where a run has several deploys, times, shares and latencies are medians
+over its deploys, and calls, failures and losses are totals.
+
+Invariant: nothing here is computed from rows; a line only arranges what ``analyse`` found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Iterable
+from typing import Any
+
+from poster.judge.analysis import Result
+from poster.judge.stages import Stage
+from poster.judge.transition import Transition
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Line:
+    """One run; None where the run cannot tell. Times in seconds, latency in milliseconds."""
+
+    way: str
+    propagation: str  # the lag model that stood in for a region; "real" where none did
+    deploys: int
+    deploy_s: float | None  # from deploy-started to deploy-finished
+    first_new_s: float | None  # from deploy-started
+    window_s: float | None
+    settled_by_s: float | None  # upper bound; None: too few calls followed
+    stale_share: float | None  # from first new to last old
+    stale_ci: tuple[float, float] | None
+    stage_share: float | None  # stale while a canary's or linear shift's first stage was held
+    stage_ci: tuple[float, float] | None
+    inversions: int
+    chimeras: int
+    failed: int
+    unknown: int
+    lost: int
+    p50_during_ms: float | None
+    p99_during_ms: float | None
+    verdict: str
+
+
+def line_of(result: Result) -> Line:
+    """Return the line of one run."""
+    transitions = result.transitions
+    first_stages = [each.stages[0] for each in transitions if each.stages]
+    propagation = result.run.settings.get("propagation")
+    return Line(
+        way=str(result.run.settings.get("strategy", result.run.run_id)),
+        propagation=str(propagation.get("lag")) if isinstance(propagation, dict) else "real",
+        deploys=len(transitions),
+        deploy_s=_median(_deploy_times_s(result)),
+        first_new_s=_median(
+            (each.first_new_ns - each.phase.deploy_ns) / 1e9 for each in transitions
+        ),
+        window_s=_median(each.window_s for each in transitions),
+        settled_by_s=_median(each.settled.upper_s for each in transitions),
+        stale_share=_median(_share(each) for each in transitions),
+        stale_ci=_only(each.stale_ci for each in transitions),
+        stage_share=_median(_share(stage) for stage in first_stages),
+        stage_ci=_only(stage.stale_ci for stage in first_stages),
+        inversions=sum(each.inversions for each in transitions),
+        chimeras=result.checks.chimeras.count,
+        failed=result.calls.fail,
+        unknown=result.calls.unknown,
+        lost=result.checks.lost_writes.count,
+        p50_during_ms=_median(each.latency_ms["during"]["p50"] for each in transitions),
+        p99_during_ms=_median(each.latency_ms["during"]["p99"] for each in transitions),
+        verdict=result.verdict,
+    )
+
+
+def to_json(lines: list[Line]) -> list[dict[str, Any]]:
+    """Return the lines as JSON takes them."""
+    return [dataclasses.asdict(line) for line in lines]
+
+
+def _deploy_times_s(result: Result) -> Iterable[float]:
+    started_ns = None
+    # The first deploy of a run makes the stack, before any call: no caller saw it.
+    first_call_ns = min((each.phase.deploy_ns for each in result.transitions), default=0)
+    for step in result.steps:
+        if step.name == "deploy-started" and step.at_ns >= first_call_ns:
+            started_ns = step.at_ns
+        elif step.name == "deploy-finished" and started_ns is not None:
+            yield (step.at_ns - started_ns) / 1e9
+            started_ns = None
+
+
+def _share(counted: Transition | Stage) -> float:
+    return counted.stale / counted.answered if counted.answered else 0.0
+
+
+def _only(intervals: Iterable[tuple[float, float]]) -> tuple[float, float] | None:
+    # An interval of a median would need its own method; several deploys are read one by one.
+    found = list(intervals)
+    return found[0] if len(found) == 1 else None
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    """Return the median; None if there is no value, or if one of them is not known."""
+    known = list(values)
+    if not known or None in known:
+        return None
+    return statistics.median(value for value in known if value is not None)

@@ -1,0 +1,308 @@
+"""What callers saw while one release took over from another. Pure.
+
+A *transition* leads into one place of the course (``poster.judge.releases``): answers of that
+place and later ones are new, earlier ones are old. *First new* and *last old* are answers, in the
+order of the server's clock where every answer carries it, else in the order of arrival. The *zero*
+of a transition is its alias-updated step or, without one, the arrival of the first new answer;
+S(t) and settled count from it, by the time at which a call was sent.
+
+Invariant: ``window_s`` is 0 exactly if ``stale`` is 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from poster.judge.overlap import Overlap, certain_window_ns, first_certain
+from poster.judge.releases import Answers, State, answers_in, course_of, ranks_of
+from poster.judge.stages import Stage, stages_of
+from poster.judge.statistics import Point, Settled, quantiles_ms, settled, stale_share, wilson
+from poster.rows.history import History
+from poster.rows.record import LoopKind, Step
+
+DEPLOY_STARTED = "deploy-started"
+LATENCY_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
+
+Quantiles = dict[str, float | None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Phase:
+    """The stretch of the run that belongs to one deploy; on the run's clock."""
+
+    before_ns: int | None  # the zero of the deploy before; None: the first deploy
+    deploy_ns: int  # the deploy-started step, where there is one, else the zero
+    zero_ns: int
+    next_deploy_ns: int | None  # None: the last deploy
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Transition:
+    """One release taking over from another, as callers saw it; names as in the JSON report."""
+
+    start: str  # "from" in the report
+    to: str
+    switch_ns: int | None
+    phase: Phase
+    first_new_ns: int
+    last_old_ns: int
+    first_new_seq: int
+    last_old_seq: int
+    window_s: float
+    certain_window_s: float
+    settled: Settled
+    settled_ns: int | None  # settled.upper_s on the run's clock
+    answered: int
+    stale: int
+    stale_ci: tuple[float, float]
+    inversions: int
+    calls_ok: int  # in the whole stretch of the deploy; the first one's begins with the run
+    calls_ng: int  # anything but ok, as the published posters counted
+    fail: int  # from the zero until settled
+    unknown: int
+    cold_starts: int  # among the calls that errors are counted in
+    latency_ms: dict[str, Quantiles]
+    stale_share: list[Point]
+    stages: list[Stage]  # of a shift by weights; empty where the alias moved in one step
+    overlap: Overlap | None
+    old_answers: int  # ok answers of an older release in the whole history
+    new_answers: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unseen:
+    """A move of the alias of which callers saw only one side."""
+
+    start: str
+    to: str
+    missing: str  # the release that nobody was answered by
+
+
+def transitions_in(history: History) -> tuple[list[Transition], list[Unseen]]:
+    """Return the transitions in the order of the deploys, and the moves that nobody saw."""
+    answers = answers_in(history.observations)
+    if answers.seq.size == 0:
+        return [], []
+    course = course_of(answers, history.steps)
+    ranks = ranks_of(answers, course)
+    seen, unseen = [], []
+    for place in range(1, len(course)):
+        missing = _missing(ranks, course, place)
+        if missing is None:
+            seen.append(place)
+        else:
+            unseen.append(Unseen(course[place - 1].release, course[place].release, missing))
+    zeros = [_zero_ns(answers, ranks, course, place) for place in seen]
+    phases = _phases(zeros, history.steps)
+    return [
+        _transition(history, answers, ranks, course, place, phase)
+        for place, phase in zip(seen, phases, strict=True)
+    ], unseen
+
+
+def _missing(ranks: NDArray[np.int64], course: Sequence[State], place: int) -> str | None:
+    if not (ranks == place).any():
+        return course[place].release
+    if not ((ranks >= 0) & (ranks < place)).any():
+        return course[place - 1].release
+    return None
+
+
+def _zero_ns(
+    answers: Answers, ranks: NDArray[np.int64], course: Sequence[State], place: int
+) -> int:
+    switch_ns = course[place].switch_ns
+    if switch_ns is not None:
+        return switch_ns
+    return int(answers.received_ns[answers.first(ranks >= place)])
+
+
+def _phases(zeros: Sequence[int], steps: Sequence[Step]) -> list[Phase]:
+    """Give every deploy its stretch: from its deploy-started step to the next deploy's."""
+    started = [step.at_ns for step in steps if step.name == DEPLOY_STARTED]
+    befores = [None, *zeros]
+    deploys: list[int] = []
+    for before, zero in zip(befores, zeros, strict=False):
+        own = [at for at in started if at <= zero and (before is None or at > before)]
+        deploys.append(own[-1] if own else zero)
+    ends = [*deploys[1:], None]
+    return [Phase(*phase) for phase in zip(befores, deploys, zeros, ends, strict=False)]
+
+
+def _transition(
+    history: History,
+    answers: Answers,
+    ranks: NDArray[np.int64],
+    course: Sequence[State],
+    place: int,
+    phase: Phase,
+) -> Transition:
+    is_known = ranks >= 0
+    is_new, is_old = ranks >= place, is_known & (ranks < place)
+    first_new, last_old = answers.first(is_new), answers.last(is_old)
+    stale, answered = _stale_between(answers, is_new, is_old, first_new, last_old)
+    span = max(0, int(answers.served[last_old]) - int(answers.served[first_new]))
+    times_s, flags = _since(answers, is_old, phase.zero_ns)
+    when = settled(times_s, flags)
+    settled_ns = None if when.upper_s is None else phase.zero_ns + round(when.upper_s * 1e9)
+    bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
+    calls_ok, calls_ng = _ok_and_ng(history.observations, phase)
+    fail, unknown, cold_starts = _errors(history.observations, phase, settled_ns)
+    return Transition(
+        start=course[place - 1].release,
+        to=course[place].release,
+        switch_ns=course[place].switch_ns,
+        phase=phase,
+        first_new_ns=int(answers.received_ns[first_new]),
+        last_old_ns=int(answers.received_ns[last_old]),
+        first_new_seq=int(answers.seq[first_new]),
+        last_old_seq=int(answers.seq[last_old]),
+        window_s=span * answers.served_unit_ns / 1e9,
+        certain_window_s=certain_window_ns(answers, is_new, is_old, history.sources) / 1e9,
+        settled=when,
+        settled_ns=settled_ns,
+        answered=answered,
+        stale=stale,
+        stale_ci=wilson(stale, answered),
+        inversions=_inversions(answers, is_new, is_old),
+        calls_ok=calls_ok,
+        calls_ng=calls_ng,
+        fail=fail,
+        unknown=unknown,
+        cold_starts=cold_starts,
+        latency_ms=_latency(
+            history, phase, settled_ns or max(phase.zero_ns, int(answers.received_ns[last_old]))
+        ),
+        stale_share=stale_share(times_s, flags),
+        stages=stages_of(
+            history.steps, course[place].switch_ns, answers.sent_ns[is_known], is_old[is_known]
+        ),
+        overlap=first_certain(answers, is_new, is_old, history.sources) or bounding
+        if stale
+        else None,
+        old_answers=int(is_old.sum()),
+        new_answers=int(is_new.sum()),
+    )
+
+
+def _stale_between(
+    answers: Answers,
+    is_new: NDArray[np.bool_],
+    is_old: NDArray[np.bool_],
+    first_new: int,
+    last_old: int,
+) -> tuple[int, int]:
+    """Return (stale, answered) from first new to last old.
+
+    An old answer served in the same millisecond as the first new one may have come before it, so
+    it is not called stale.
+    """
+    begins, ends = answers.served[first_new], answers.served[last_old]
+    stale = int((is_old & (answers.served > begins)).sum())
+    if stale == 0:
+        return 0, 0
+    within = (answers.served >= begins) & (answers.served <= ends) & (is_new | is_old)
+    return stale, int(within.sum())
+
+
+def _since(
+    answers: Answers, is_old: NDArray[np.bool_], zero_ns: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return sending times from the zero on in seconds, sorted, and which calls were stale."""
+    after = answers.sent_ns >= zero_ns
+    sent_ns, flags = answers.sent_ns[after], is_old[after]
+    if (np.diff(sent_ns) < 0).any():
+        order = np.argsort(sent_ns, kind="stable")
+        sent_ns, flags = sent_ns[order], flags[order]
+    return (sent_ns - zero_ns) / 1e9, flags
+
+
+def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.bool_]) -> int:
+    """Count how often one poster saw new and then old, in the order of arrival."""
+    # Before the first new and after the last old answer there is nothing to count.
+    begins = answers.received_ns[is_new].min()
+    ends = answers.received_ns[is_old].max()
+    window = np.flatnonzero(
+        (answers.received_ns >= begins) & (answers.received_ns <= ends) & (is_new | is_old)
+    )
+    order = np.lexsort((answers.seq[window], answers.received_ns[window], answers.poster[window]))
+    posters, new = answers.poster[window][order], is_new[window][order]
+    return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
+
+
+def _errors(
+    observations: pl.DataFrame, phase: Phase, settled_ns: int | None
+) -> tuple[int, int, int]:
+    """Return failed and unknown calls and cold starts from the zero until settled."""
+    during = (
+        observations.lazy()
+        .filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, settled_ns)))
+        .select("outcome", "cold_start")
+        .collect()
+    )
+    outcomes = during["outcome"]
+    fail, unknown = int((outcomes == "fail").sum()), int((outcomes == "unknown").sum())
+    return fail, unknown, int(during["cold_start"].sum())
+
+
+def end_of_errors_ns(phase: Phase, settled_ns: int | None) -> int | None:
+    """Return until when errors count against the deploy: callers settled, or the next deploy."""
+    ends = [end for end in (settled_ns, phase.next_deploy_ns) if end is not None]
+    return min(ends, default=None)
+
+
+def sent_within(start_ns: int | None, end_ns: int | None) -> pl.Expr:
+    """Return which calls were sent from the start on and before the end; None: without bound."""
+    within = pl.lit(True)
+    if start_ns is not None:
+        within &= pl.col("sent_ns") >= start_ns
+    if end_ns is not None:
+        within &= pl.col("sent_ns") < end_ns
+    return within
+
+
+def _ok_and_ng(observations: pl.DataFrame, phase: Phase) -> tuple[int, int]:
+    own = sent_within(
+        phase.deploy_ns if phase.before_ns is not None else None, phase.next_deploy_ns
+    )
+    outcomes = observations.lazy().filter(own).select("outcome").collect().to_series()
+    ok = int((outcomes == "ok").sum())
+    return ok, outcomes.len() - ok
+
+
+def _latency(history: History, phase: Phase, over_ns: int) -> dict[str, Quantiles]:
+    """Return latency before the deploy's switch, until it was over, and after."""
+    sent = pl.col("sent_ns")
+    answered = history.observations.lazy().filter(
+        pl.col("received_ns").is_not_null(), sent_within(phase.before_ns, phase.next_deploy_ns)
+    )
+    start = latency_start(history.run.loop)
+    parts = {
+        "before": sent < phase.zero_ns,
+        "during": (sent >= phase.zero_ns) & (sent < over_ns),
+        "after": (sent >= phase.zero_ns) & (sent >= over_ns),
+    }
+    return {
+        name: quantiles_ms(
+            answered.filter(part)
+            .select(pl.col("received_ns") - start)
+            .collect()
+            .to_series()
+            .to_numpy(),
+            LATENCY_SHARES,
+        )
+        for name, part in parts.items()
+    }
+
+
+def latency_start(loop: LoopKind) -> pl.Expr:
+    """Return what latency counts from: in open loop the plan, so that no wait is omitted.
+
+    G. Tene, How NOT to Measure Latency (coordinated omission), 2013.
+    """
+    return pl.col("planned_ns" if loop == "open" else "sent_ns")

@@ -1,0 +1,84 @@
+"""A run as columns: one Polars frame of its observations, and a short list of its steps. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from poster.errors import PosterError
+from poster.rows.record import Run, Step
+
+MAX_NS = 2**62  # 146 years: differences of two such times still fit in 64 bits
+MAX_MS = 2**53
+
+OUTCOMES = pl.Enum(["ok", "fail", "unknown"])
+COLUMNS: dict[str, pl.DataType] = {
+    "seq": pl.Int64(),
+    "poster": pl.Int64(),
+    "todo_id": pl.String(),
+    "planned_ns": pl.Int64(),
+    "sent_ns": pl.Int64(),
+    "received_ns": pl.Int64(),
+    "outcome": OUTCOMES,
+    "status": pl.Int64(),
+    "marker": pl.Categorical(),
+    "config_marker": pl.Categorical(),
+    "function_version": pl.Categorical(),
+    "instance_id": pl.Categorical(),
+    "cold_start": pl.Boolean(),
+    "server_ms": pl.Int64(),
+    "request_id": pl.String(),
+    "error": pl.String(),
+}
+# The file's own types; what repeats becomes categorical after parsing, which is faster.
+PARSED: Mapping[str, pl.DataType] = {
+    "kind": pl.String(),
+    **{
+        name: pl.String() if dtype in (OUTCOMES, pl.Categorical()) else dtype
+        for name, dtype in COLUMNS.items()
+    },
+}
+
+
+class HistoryError(PosterError):
+    """The file is no history; the message is one sentence that names the way out."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """One of the histories that were merged into one (``poster.rows.merge``)."""
+
+    run_id: str
+    calls: int
+    skew_ms: float | None  # server's clock minus its own; None: placed by its wall clock
+    error_ms: float | None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class History:
+    """One run as columns: ``observations`` by seq, ``steps`` by time.
+
+    A merged one names its ``sources``; its observations have two columns more: ``run`` (the place
+    of their source, from 1) and ``run_seq`` (their number there).
+    """
+
+    run: Run
+    observations: pl.DataFrame
+    steps: list[Step]
+    malformed_lines: int = 0
+    torn_bytes: int = 0
+    sources: tuple[Source, ...] = ()
+
+
+def observations_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows of observation fields as the frame that ``load`` would have made of them."""
+    return in_order([pl.DataFrame(rows, schema=PARSED).drop("kind").cast(COLUMNS)])  # type: ignore[arg-type]
+
+
+def in_order(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return frames with these columns as one, by ``seq``."""
+    whole = pl.concat([pl.DataFrame(schema=COLUMNS), *frames], rechunk=False)
+    return whole if whole["seq"].is_sorted() else whole.sort("seq", maintain_order=True)

@@ -1,0 +1,249 @@
+"""Reading a history: from the file to columns, whatever the file holds.
+
+``load`` turns ``history.jsonl`` into one Polars frame with a column per field of ``Observation``,
+sorted by ``seq``, and a short list of steps. Polars parses blocks of lines on all cores; only a
+block that it refuses is looked at line by line, so a damaged line costs a block, not the file.
+
+Invariant: every whole line after the first is an observation, a step or counted in
+``malformed_lines``; what a killed writer left without a newline is counted in ``torn_bytes``.
+Only a file that does not start with a run row is refused, with ``HistoryError``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+
+from poster.rows.history import (
+    COLUMNS,
+    MAX_MS,
+    MAX_NS,
+    OUTCOMES,
+    PARSED,
+    History,
+    HistoryError,
+    in_order,
+)
+from poster.rows.journal import HISTORY, ROWS
+from poster.rows.record import SCHEMA, MalformedLineError, Run, Step, decode
+
+BLOCK_BYTES = 16 * 1024 * 1024  # from 32 MiB on, glibc gives every buffer back to the system
+FIRST_LINE_BYTES = 16 * 1024 * 1024
+SMALL_BLOCK_BYTES = 16 * 1024
+_REQUIRED = ("seq", "poster", "todo_id", "planned_ns", "sent_ns")
+_TIMES_NS = ("planned_ns", "sent_ns", "received_ns")
+# rows.jsonl: the table's attribute -> our column.
+_ROW_FIELDS = {
+    "todoId": "todo_id",
+    "title": "title",
+    "createdAt": "created_at_ms",
+    "lambda": "marker",
+    "functionVersion": "function_version",
+    "configMarker": "config_marker",
+    "instanceId": "instance_id",
+    "requestId": "request_id",
+}
+
+
+@dataclasses.dataclass(slots=True)
+class _Block:
+    """What one stretch of whole lines held."""
+
+    observations: list[pl.DataFrame]
+    steps: list[Step]
+    malformed: int = 0
+
+    def add(self, other: _Block) -> None:
+        self.observations += other.observations
+        self.steps += other.steps
+        self.malformed += other.malformed
+
+
+def load(path: Path) -> History:
+    """Return the history in a file, or in the ``history.jsonl`` of a run directory.
+
+    Raises HistoryError when there is none.
+    """
+    path = path / HISTORY if path.is_dir() else path
+    try:
+        with path.open("rb") as file:
+            first = file.readline(FIRST_LINE_BYTES)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise HistoryError(
+            f"cannot read {path}: {error.strerror}; name a history.jsonl or a run directory"
+        ) from None
+    run = _run_in(first, path)
+    whole = _Block([], [])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        spans = _spans(path, len(first), size)
+        for block in pool.map(lambda span: _read_span(path, *span), spans):
+            whole.add(block)
+    return History(
+        run=run,
+        observations=in_order(whole.observations),
+        steps=sorted(whole.steps, key=lambda step: step.at_ns),
+        malformed_lines=whole.malformed,
+        torn_bytes=_torn_bytes(path, len(first), size),
+    )
+
+
+def load_rows(path: Path) -> pl.DataFrame | None:
+    """Return the store dump beside a history (or in a run directory), None when there is none.
+
+    A dump is complete or useless, so a line that is not an item raises HistoryError.
+    """
+    path = path / ROWS if path.is_dir() else path.with_name(ROWS)
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise HistoryError(f"cannot read {path}: {error.strerror}") from None
+    dtypes = {name: pl.Int64() if name == "createdAt" else pl.String() for name in _ROW_FIELDS}
+    try:
+        rows = _parse(text, dtypes) if text.strip() else pl.DataFrame(schema=dtypes)
+    except pl.exceptions.PolarsError as error:
+        raise HistoryError(f"{path} is not one item per line: {_one_line(error)}") from None
+    if rows["todoId"].null_count():
+        raise HistoryError(f"{path} holds an item without todoId; dump the table again")
+    return rows.rename(_ROW_FIELDS)
+
+
+def _run_in(line: bytes, path: Path) -> Run:
+    way_out = "name a file that starts with a run row, as `poster run` and `poster post` write it"
+    if not line:
+        raise HistoryError(f"{path} is empty; {way_out}")
+    try:
+        row = decode(line)
+    except MalformedLineError as error:
+        raise HistoryError(
+            f"{path} is no history: line 1 is {_one_line(error)}; {way_out}"
+        ) from None
+    if not isinstance(row, Run):
+        raise HistoryError(f"{path} is no history: line 1 is no run row; {way_out}")
+    if row.schema != SCHEMA:
+        raise HistoryError(
+            f"{path} has schema {row.schema}, this poster reads {SCHEMA}; use the one that wrote it"
+        )
+    if abs(row.origin_unix_ns) > MAX_NS:
+        raise HistoryError(f"{path} has an origin_unix_ns that is no time; {way_out}")
+    return row
+
+
+def _spans(path: Path, start: int, size: int) -> list[tuple[int, int]]:
+    """Cut the file into spans of whole lines; the last one may end in a torn line."""
+    edges = [start]
+    with path.open("rb") as file:
+        while edges[-1] < size:
+            file.seek(min(edges[-1] + BLOCK_BYTES, size))
+            file.readline()
+            edges.append(min(file.tell(), size))
+    return list(itertools.pairwise(edges))
+
+
+def _read_span(path: Path, start: int, end: int) -> _Block:
+    with path.open("rb") as file:
+        file.seek(start)
+        text = file.read(end - start)
+    return _read_block(text[: _whole_bytes(text)])
+
+
+def _whole_bytes(text: bytes) -> int:
+    """Return how many bytes are whole lines; a last line without newline counts if it is a row."""
+    ends_at = text.rfind(b"\n") + 1
+    if ends_at < len(text) and _read_line(text[ends_at:]).malformed == 0:
+        return len(text)
+    return ends_at
+
+
+def _torn_bytes(path: Path, start: int, size: int) -> int:
+    with path.open("rb") as file:
+        tail_start = max(start, size - FIRST_LINE_BYTES)
+        file.seek(tail_start)
+        tail = file.read(size - tail_start)
+    return len(tail) - _whole_bytes(tail)
+
+
+def _parse(text: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    return pl.read_ndjson(text, schema=schema)
+
+
+def _read_block(text: bytes) -> _Block:
+    """Read whole lines; halve the block while Polars refuses it, then go line by line."""
+    if not text.strip():
+        return _Block([], [])
+    try:
+        return _sorted_by_kind(_parse(text, PARSED), text)
+    # PanicException is no Exception: a parser's bug must not take the report with it.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        pass
+    block = _Block([], [])
+    middle = text.find(b"\n", len(text) // 2) + 1
+    if len(text) > SMALL_BLOCK_BYTES and 0 < middle < len(text):
+        block.add(_read_block(text[:middle]))
+        block.add(_read_block(text[middle:]))
+    else:
+        for line in text.split(b"\n"):
+            block.add(_read_line(line))
+    return block
+
+
+def _read_line(line: bytes) -> _Block:
+    if not line.strip():
+        return _Block([], [])
+    malformed = _Block([], [], malformed=1)
+    # json refuses garbage much faster than Polars does, and says no to nothing that Polars reads.
+    try:
+        if not isinstance(json.loads(line), dict):
+            return malformed
+        return _sorted_by_kind(_parse(line, PARSED), line)
+    except (ValueError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return malformed
+
+
+def _sorted_by_kind(parsed: pl.DataFrame, text: bytes) -> _Block:
+    """Split parsed lines into observations, steps and lines that are neither."""
+    valid = (
+        (pl.col("kind") == "observation")
+        & pl.all_horizontal(pl.col(_REQUIRED).is_not_null())
+        & pl.col("outcome").is_in(list(OUTCOMES.categories))
+        & pl.all_horizontal(pl.col(_TIMES_NS).is_between(-MAX_NS, MAX_NS).fill_null(True))
+        & pl.col("server_ms").is_between(-MAX_MS, MAX_MS).fill_null(True)
+    ).fill_null(False)
+    is_valid = parsed.select(valid.alias("valid"))["valid"]
+    if is_valid.all():
+        return _Block([_typed(parsed)], [])
+    block = _Block([_typed(parsed.filter(is_valid))], [])
+    # Polars skips blank lines, so rows and non-blank lines go in step.
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    for index in (~is_valid).arg_true():
+        step = _step_in(lines[index]) if parsed["kind"][index] == "step" else None
+        if step is None:
+            block.malformed += 1
+        else:
+            block.steps.append(step)
+    return block
+
+
+def _step_in(line: bytes) -> Step | None:
+    try:
+        row = decode(line)
+    except MalformedLineError:
+        return None
+    return row if isinstance(row, Step) and abs(row.at_ns) <= MAX_NS else None
+
+
+def _typed(parsed: pl.DataFrame) -> pl.DataFrame:
+    return parsed.drop("kind").cast(COLUMNS)  # type: ignore[arg-type]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

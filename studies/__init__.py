@@ -1,0 +1,1 @@
+"""What fits the models and writes their pages; nothing of the product."""

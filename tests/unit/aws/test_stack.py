@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from poster.aws.stack import Outputs, Stack, StackError
+from poster.aws.target import sentence
+
+OUTPUTS = {
+    "ApiEndpoint": "https://abc.execute-api.eu-west-1.amazonaws.com/Prod/todo",
+    "FunctionName": "fn",
+    "AliasName": "Sample",
+    "TableName": "todo-sample-1-table",
+}
+
+
+def refusal(code: str, message: str, operation: str) -> botocore.exceptions.ClientError:
+    return botocore.exceptions.ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
+class FakeAws:
+    """A target whose every client is this object: a stack, an alias and a table of two pages."""
+
+    def __init__(
+        self, outputs: dict[str, str] | None = None, status: str | None = "CREATE_COMPLETE"
+    ):
+        self._outputs = OUTPUTS if outputs is None else outputs
+        self._status = status
+        self.scans: list[dict[str, Any]] = []
+
+    def client(self, service: str) -> FakeAws:
+        return self
+
+    def reachable(self, api_endpoint: str) -> str:
+        return api_endpoint.replace("https://", "http://here/")
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        if self._status is None:
+            raise refusal("ValidationError", f"Stack {StackName} does not exist", "DescribeStacks")
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
+        return {"Stacks": [{"StackStatus": self._status, "Outputs": outputs}]}
+
+    def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
+        self.describe_stacks(StackName)
+        alias = "arn:aws:lambda:eu-west-1:1:function:fn:Sample"
+        return {
+            "StackResources": [
+                {"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "fn"},
+                {"ResourceType": "AWS::Lambda::Alias", "PhysicalResourceId": alias},
+            ]
+        }
+
+    def get_alias(self, FunctionName: str, Name: str) -> dict[str, str]:
+        assert (FunctionName, Name) == ("arn:aws:lambda:eu-west-1:1:function:fn", "Sample")
+        return {"FunctionVersion": "7"}
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:
+        return {"FunctionName": FunctionName}
+
+    def get_paginator(self, operation: str) -> FakeAws:
+        assert operation == "scan"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        self.scans.append(request)
+        yield {"Items": [{"todoId": {"S": "t01-0001"}, "createdAt": {"N": "1598499496969"}}]}
+        yield {"Items": [{"todoId": {"S": "t01-0002"}, "createdAt": {"N": "1598499497006"}}]}
+
+
+def test_outputs_name_what_is_deployed_and_where_it_is_reached() -> None:
+    assert Stack("todo-sample-1", FakeAws()).outputs() == Outputs(
+        endpoint="http://here/abc.execute-api.eu-west-1.amazonaws.com/Prod/todo",
+        function="fn",
+        alias="Sample",
+        table="todo-sample-1-table",
+    )
+
+
+def test_a_missing_stack_is_no_error_until_its_outputs_are_needed() -> None:
+    stack = Stack("todo-sample-1", FakeAws(status=None))
+    assert stack.status() is None
+    assert stack.alias_version() is None
+    with pytest.raises(StackError, match="there is no stack todo-sample-1 here: deploy it first"):
+        stack.outputs()
+
+
+def test_another_applications_stack_is_refused() -> None:
+    with pytest.raises(StackError, match="has no output 'FunctionName'"):
+        Stack("other", FakeAws(outputs={"ApiEndpoint": OUTPUTS["ApiEndpoint"]})).outputs()
+
+
+def test_the_table_is_read_whole_page_by_page_and_consistently() -> None:
+    aws = FakeAws()
+    stack = Stack("todo-sample-1", aws)
+    rows = list(stack.rows(stack.outputs()))
+    assert rows == [
+        {"todoId": "t01-0001", "createdAt": 1598499496969},
+        {"todoId": "t01-0002", "createdAt": 1598499497006},
+    ]
+    assert all(not isinstance(value, Decimal) for row in rows for value in row.values())
+    assert aws.scans == [{"TableName": "todo-sample-1-table", "ConsistentRead": True}]
+
+
+def test_the_default_log_group_is_lambdas() -> None:
+    stack = Stack("todo-sample-1", FakeAws())
+    assert stack.alias_version() == "7"
+    assert stack.log_group(stack.outputs()) == "/aws/lambda/fn"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (refusal("ExpiredToken", "expired", "GetCallerIdentity"), "sign in again"),
+        (refusal("ThrottlingException", "Rate exceeded", "GetAlias"), "AWS throttles these calls"),
+        (refusal("Odd", "text", "Scan"), "Scan was refused (Odd): text"),
+        (botocore.exceptions.NoCredentialsError(), "there are no AWS credentials"),
+        (
+            botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"),
+            "check the region and the network",
+        ),
+    ],
+)
+def test_an_aws_error_becomes_one_sentence_with_a_way_out(error: Exception, said: str) -> None:
+    assert said in sentence(error)
+    assert "\n" not in sentence(error)
