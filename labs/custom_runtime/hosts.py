@@ -12,14 +12,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from labs.kit.invoking import Invoke, Reply
-from poster.rows.record import Target
+from poster.rows.record import TargetName
 
 
 class LambdaHost:
     """Deployed functions, invoked through the Lambda API."""
 
     def __init__(
-        self, name: str, target: Target, client: Callable[[str], Any], functions: Mapping[str, str]
+        self,
+        name: str,
+        target: TargetName,
+        client: Callable[[str], Any],
+        functions: Mapping[str, str],
     ) -> None:
         """``functions`` gives the physical name of each logical one."""
         self.name = name

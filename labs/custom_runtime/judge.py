@@ -26,7 +26,7 @@ from poster.rows import loading
 from poster.rows.clock import RunClock
 from poster.rows.history import History
 from poster.rows.journal import HISTORY, Journal
-from poster.rows.record import Run, Target
+from poster.rows.record import Run, TargetName
 from poster.rows.tools import tool_versions
 
 VARIANTS = ("whole", "loopless", "hardened")
@@ -59,7 +59,7 @@ class Host(Protocol):
     """Something that runs a function's bootstrap."""
 
     name: str
-    target: Target
+    target: TargetName
 
     def opened(self, function: str) -> AbstractContextManager[Invoke]:
         """Return what invokes the function of that name, with nothing running before."""
@@ -75,7 +75,7 @@ class Failures:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Measured:
+class Sampled:
     """One variant on one host."""
 
     host: str
@@ -85,7 +85,7 @@ class Measured:
     failures: Failures
 
 
-def measure(hosts: Sequence[Host], calls: int, directory: Path) -> Iterator[Measured]:
+def measure(hosts: Sequence[Host], calls: int, directory: Path) -> Iterator[Sampled]:
     """Call every variant on every host; each leaves a history in a folder of its own.
 
     Raises what the host raises, and JournalError.
@@ -95,7 +95,7 @@ def measure(hosts: Sequence[Host], calls: int, directory: Path) -> Iterator[Meas
             folder = directory / re.sub(r"\W+", "-", f"{host.name}-{variant}").lower()
             with host.opened(FUNCTIONS[variant]) as invoke:
                 log_line = _record(invoke, host, variant, calls, folder)
-            yield Measured(host.name, variant, loading.load(folder), log_line, _fail(host, variant))
+            yield Sampled(host.name, variant, loading.load(folder), log_line, _fail(host, variant))
 
 
 def _record(invoke: Invoke, host: Host, variant: str, calls: int, folder: Path) -> str:
@@ -154,7 +154,7 @@ def trouble_in(log: str) -> str:
     return NONE if found is None else str(found[found.lastgroup or 0]).strip()
 
 
-def tables(measured: Sequence[Measured], published: bool = True) -> list[Table]:
+def tables(measured: Sequence[Sampled], published: bool = True) -> list[Table]:
     """Return the lab's two tables: calls that should work, and code that fails."""
     calls = max((each.history.observations.height for each in measured), default=0)
     good = Table(
@@ -185,7 +185,7 @@ def tables(measured: Sequence[Measured], published: bool = True) -> list[Table]:
     return [good, bad]
 
 
-def _good_row(each: Measured) -> tuple[str, ...]:
+def _good_row(each: Sampled) -> tuple[str, ...]:
     rows = each.history.observations
     calls = rows.height
     right = rows.filter(pl.col("marker").cast(pl.String) == each.variant).height
@@ -219,7 +219,7 @@ def _yes(lives_on: bool | None) -> str:
     return NONE if lives_on is None else "yes" if lives_on else "no"
 
 
-def faults_in(measured: Sequence[Measured], is_rie: Callable[[str], bool]) -> list[str]:
+def faults_in(measured: Sequence[Sampled], is_rie: Callable[[str], bool]) -> list[str]:
     """Return what contradicts the lab's finding, a sentence each; none on a good run.
 
     The missing loop's error is asked of AWS's own emulator alone: MiniStack does not report it.

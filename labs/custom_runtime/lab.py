@@ -14,8 +14,8 @@ from labs.custom_runtime.judge import Host, faults_in, measure, tables
 from labs.kit.direct import DirectTarget
 from labs.kit.invoking import Invoke, Reply
 from labs.kit.rie import Rie, rie_of
-from labs.kit.workbench import Bench, Lab, Options, bench, end_badly, lab_options, show
-from poster.rows.record import Target
+from labs.kit.workbench import Bench, Lab, LabOptions, bench, end_badly, lab_options, show
+from poster.rows.record import TargetName
 
 LAB = Lab(
     "runtime",
@@ -30,7 +30,7 @@ class RieHost:
     """AWS's Runtime Interface Emulator, on what ``sam build`` made."""
 
     name = RIE_NAME
-    target: Target = "local"
+    target: TargetName = "local"
 
     def __init__(self, binary: Path, built: Path) -> None:
         self._binary = binary
@@ -64,7 +64,7 @@ def runtime(calls: int, **given: Any) -> None:
     Locally on AWS's Runtime Interface Emulator and on MiniStack, which do not agree on the missing
     loop. The tables go into labs/custom_runtime/README.md.
     """
-    options = Options(**given)
+    options = LabOptions(**given)
     with bench(LAB, options, DirectTarget) as on:
         on.narrator.phase("building and deploying the runtimes")
         on.sam_run("build")

@@ -16,7 +16,7 @@ from labs.invocation_patterns.producer import PATTERNS, Producer
 from labs.invocation_patterns.senders import DeadLetters, WorkerTable, senders
 from labs.invocation_patterns.worker_record import dead_in, record_in
 from labs.kit.direct import DirectTarget
-from labs.kit.workbench import Bench, Lab, Options, bench, end_badly, lab_options, show
+from labs.kit.workbench import Bench, Lab, LabOptions, bench, end_badly, lab_options, show
 from poster.calls.engine import Load
 from poster.calls.posting import Posting
 from poster.calls.schedule import OpenLoop
@@ -68,7 +68,7 @@ def patterns(messages: int, rate: float, **given: Any) -> None:
     A share of the messages fails once, another always. The tables go into
     labs/invocation_patterns/README.md.
     """
-    options = Options(**given)
+    options = LabOptions(**given)
     clock = RunClock()
     with bench(LAB, options, DirectTarget) as on:
         evidence = _run(on, rate, messages / rate, clock)

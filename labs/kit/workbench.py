@@ -41,7 +41,7 @@ class Lab:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Options:
+class LabOptions:
     """What all labs' commands take."""
 
     target: str
@@ -101,7 +101,7 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @contextmanager
-def bench(lab: Lab, options: Options, local: Callable[[], LocalTarget]) -> Iterator[Bench]:
+def bench(lab: Lab, options: LabOptions, local: Callable[[], LocalTarget]) -> Iterator[Bench]:
     """Give what a lab stands on; a stack in an account that it made is removed afterwards.
 
     Raises PosterError's kinds and botocore's errors.
@@ -131,7 +131,7 @@ def bench(lab: Lab, options: Options, local: Callable[[], LocalTarget]) -> Itera
         yield Bench(target, stack, sam, sam_path, application, directory, narrator)
 
 
-def show(lab: Lab, options: Options, directory: Path, tables: Sequence[Table]) -> None:
+def show(lab: Lab, options: LabOptions, directory: Path, tables: Sequence[Table]) -> None:
     """Print the tables, and write them into the run's folder and the lab's README."""
     text = "\n".join(table.text() for table in tables)
     (directory / "report.txt").write_text(text, encoding="utf-8")

@@ -109,7 +109,7 @@ class Route:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Rig:
+class PairRig:
     """What the lab is made of."""
 
     endpoint: str  # the routes are below it
@@ -121,7 +121,7 @@ class Rig:
 
 
 def call_both(
-    rig: Rig, deploys: Sequence[Deploy], directory: Path, say: Callable[[str], None]
+    rig: PairRig, deploys: Sequence[Deploy], directory: Path, say: Callable[[str], None]
 ) -> list[Control]:
     """Call both routes while the deploys are made; return what the bystander was around them.
 
@@ -145,7 +145,7 @@ def call_both(
     return controls
 
 
-def _opened(rig: Rig, name: str, directory: Path, opened: ExitStack) -> Route:
+def _opened(rig: PairRig, name: str, directory: Path, opened: ExitStack) -> Route:
     folder = directory / name
     folder.mkdir()
     endpoint = f"{rig.endpoint}/{name}"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from labs.kit.direct import DirectTarget
-from labs.kit.workbench import Bench, Lab, Options, bench, end_badly, lab_options, show
+from labs.kit.workbench import Bench, Lab, LabOptions, bench, end_badly, lab_options, show
 from labs.two_functions.judge import (
     BYSTANDER,
     FIRST,
@@ -19,7 +19,7 @@ from labs.two_functions.judge import (
     SECOND,
     Control,
     Deploy,
-    Rig,
+    PairRig,
     call_both,
     changes_in,
     faults_in,
@@ -45,7 +45,7 @@ def two_functions(**given: Any) -> None:
 
     The tables go into labs/two_functions/README.md.
     """
-    options = Options(**given)
+    options = LabOptions(**given)
     clock = RunClock()
     with bench(LAB, options, DirectTarget) as on:
         lab = _Deployed(on, clock)
@@ -128,7 +128,7 @@ class _Deployed:
         return str(alias["FunctionVersion"])
 
 
-def _rig(on: Bench, lab: _Deployed, clock: RunClock) -> Rig:
+def _rig(on: Bench, lab: _Deployed, clock: RunClock) -> PairRig:
     endpoint = on.target.reachable(on.stack.output_values()["ApiEndpoint"])
     run = Run(
         run_id=on.directory.name,
@@ -141,4 +141,4 @@ def _rig(on: Bench, lab: _Deployed, clock: RunClock) -> Rig:
         settings={"releases": [{"marker": marker} for marker in (FIRST, SECOND)]},
         tools=tool_versions(),
     )
-    return Rig(endpoint, RequestsEngine(), clock, on.target.through_proxies, run, lab.control)
+    return PairRig(endpoint, RequestsEngine(), clock, on.target.through_proxies, run, lab.control)

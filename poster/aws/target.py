@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from poster.aws.execute_api import local_url
 from poster.errors import PosterError
-from poster.rows.record import Target as TargetName
+from poster.rows.record import TargetName
 
 
 class Target(Protocol):

@@ -22,7 +22,7 @@ from poster.errors import PosterError
 
 MAX_CHARS = 200  # of a version or marker: rows stay small whatever the pattern matches
 
-Source = Callable[[bytes, bytes], str | None]  # of the header block and the body
+Extractor = Callable[[bytes, bytes], str | None]  # of the header block and the body
 
 
 class SourceError(PosterError):
@@ -33,8 +33,8 @@ class SourceError(PosterError):
 class Attribution:
     """Where an answer names its release; None: where the todo API does."""
 
-    version_from: Source | None = None
-    marker_from: Source | None = None
+    version_from: Extractor | None = None
+    marker_from: Extractor | None = None
 
     def apply(self, answer: Answer, headers: bytes, body: bytes) -> Answer:
         """Return the answer with what the sources say."""
@@ -71,7 +71,7 @@ class Header:
         return headers[start : headers.find(b"\r\n", start)].decode("latin-1").strip()
 
 
-def parse_source(notation: str) -> Source:
+def parse_source(notation: str) -> Extractor:
     """Return the source that the notation names. Raises SourceError."""
     kind, _, place = notation.partition(":")
     if kind == "header" and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", place):

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import boto3
 
-from poster.calls.attribution import Attribution, Source, parse_source
+from poster.calls.attribution import Attribution, Extractor, parse_source
 from poster.calls.background import Background
 from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
@@ -62,7 +62,7 @@ def invoke_probed(
     alias: str | None,
     payload: str,
     fresh_share: float,
-    marker_from: Source | None = None,
+    marker_from: Extractor | None = None,
 ) -> Probed:
     """Return direct Invokes of the function, through the alias if there is one.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from poster.calls.attribution import Attribution, Source, SourceError, parse_source
+from poster.calls.attribution import Attribution, Extractor, SourceError, parse_source
 from poster.calls.curl_call import Exchange
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.signing import signer_for
@@ -16,12 +16,12 @@ from poster.calls.signing import signer_for
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
 
 
-class _SourceType(click.ParamType[Source]):
+class _SourceType(click.ParamType[Extractor]):
     name = "source"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Source:
+    ) -> Extractor:
         try:
             return parse_source(str(value))
         except SourceError as error:
@@ -100,8 +100,8 @@ def chosen_exchange(
     method: str,
     headers: tuple[tuple[str, str], ...],
     body: str | None,
-    version_from: Source | None,
-    marker_from: Source | None,
+    version_from: Extractor | None,
+    marker_from: Extractor | None,
     fresh_share: float,
     http2: bool,
     sign: bool,

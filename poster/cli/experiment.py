@@ -45,7 +45,7 @@ EXIT_OF_VERDICT = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Options:
+class ExperimentOptions:
     """The command line, as given."""
 
     target: str
@@ -168,7 +168,7 @@ def experiment(**given: Any) -> None:
     Everything lands in runs/<utc>-NAME: the history, the table's rows, result.json, report.txt.
     Nothing in the application's folder is changed. A clean cut and a mixture both end with 0.
     """
-    options = Options(**given)
+    options = ExperimentOptions(**given)
     clock = RunClock()
     options.strategy.require_target(options.target)
     target: LocalTarget | AwsTarget
@@ -204,7 +204,7 @@ def _what_is_kept(directory: Path) -> Iterator[None]:
 
 
 def _run(
-    options: Options, target: LocalTarget | AwsTarget, directory: Path, clock: RunClock
+    options: ExperimentOptions, target: LocalTarget | AwsTarget, directory: Path, clock: RunClock
 ) -> Result:
     settings: dict[str, Any] = {"strategy": options.strategy.text}
     if isinstance(target, LocalTarget):

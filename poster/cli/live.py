@@ -21,7 +21,7 @@ PLAIN_EVERY_S = 10.0
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
 
 
-class Tally:
+class LiveCounts:
     """Counts by outcome and by the release that answered."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class Narrator:
     """Shows phases, steps and counts; a context manager around the run."""
 
     def __init__(self) -> None:
-        self.tally = Tally()
+        self.tally = LiveCounts()
         self._screen = Screen(self.tally.line, PLAIN_EVERY_S)
 
     def phase(self, sentence: str) -> None:

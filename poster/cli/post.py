@@ -12,7 +12,7 @@ from poster.calls.posting import Posting
 from poster.calls.schedule import ClosedLoop
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
-from poster.cli.live import Tally
+from poster.cli.live import LiveCounts
 from poster.errors import PosterError
 from poster.rows.clock import RunClock
 
@@ -48,7 +48,7 @@ def post(
     url = chosen_endpoint(endpoint, stack_name, region)
     if FINISH.exists():
         raise PosterError(f"{FINISH} is there already: remove it to start posting")
-    tally = Tally()
+    tally = LiveCounts()
     load = Load(endpoint=url, posters=(index,), loop=ClosedLoop(posters=1, pause_s=pause))
     interrupted = False
     with Posting(RequestsEngine(), load, RunClock(), tally.add) as posting:

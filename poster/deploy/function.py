@@ -47,7 +47,7 @@ class Alias:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Settled:
+class Updated:
     """A function whose last update is done."""
 
     revision: str
@@ -63,7 +63,7 @@ class Function:
     name: str
     alias_name: str
 
-    def settled(self) -> Settled:
+    def settled(self) -> Updated:
         """Wait until the last update is done, and return what the function is then."""
         with self._call():
             self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
@@ -73,13 +73,13 @@ class Function:
             # AWS leaves the variables out; writing back what is left would delete them all.
             reason = environment["Error"].get("Message", "no reason given")
             raise DeployError(f"the variables of function {self.name} cannot be read: {reason}")
-        return Settled(
+        return Updated(
             revision=configuration["RevisionId"],
             code_sha256=configuration["CodeSha256"],
             variables=environment.get("Variables", {}),
         )
 
-    def configure(self, seen: Settled, release: Release) -> None:
+    def configure(self, seen: Updated, release: Release) -> None:
         """Begin to set the config marker; every other variable stays."""
         variables = {**seen.variables, CONFIG_MARKER: release.config_marker}
         with self._call():
@@ -89,14 +89,14 @@ class Function:
                 RevisionId=seen.revision,
             )
 
-    def upload(self, seen: Settled, package: Package) -> None:
+    def upload(self, seen: Updated, package: Package) -> None:
         """Begin to set the code."""
         with self._call():
             self.client.update_function_code(
                 FunctionName=self.name, ZipFile=package.code, RevisionId=seen.revision
             )
 
-    def require(self, seen: Settled, release: Release, package: Package) -> None:
+    def require(self, seen: Updated, release: Release, package: Package) -> None:
         """Raise ConflictError unless the function is what ``configure`` and ``upload`` made it."""
         ours = (package.sha256, release.config_marker)
         if (seen.code_sha256, seen.variables.get(CONFIG_MARKER)) != ours:
@@ -105,7 +105,7 @@ class Function:
                 " it: someone else deploys to it; wait until that is done and run this again"
             )
 
-    def publish(self, seen: Settled) -> str:
+    def publish(self, seen: Updated) -> str:
         """Publish what was seen and return the version's number, once it can be invoked."""
         with self._call():
             version = self.client.publish_version(

@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 from poster.deploy import DeployError, Release
 from poster.deploy.failure import with_failure_told
-from poster.deploy.function import Alias, Function, Settled
+from poster.deploy.function import Alias, Function, Updated
 from poster.deploy.package import Package, Packer
 from poster.rows.clock import Clock
 from poster.rows.record import Step
@@ -71,7 +71,7 @@ def published(
 
 def updated(
     release: Release, package: Package, function: Function, clock: Clock
-) -> Generator[Step, None, Settled]:
+) -> Generator[Step, None, Updated]:
     """Set configuration, then code, each once the one before is done; return the function.
 
     The order is CloudFormation's (https://github.com/aws/aws-cdk/pull/33587). Raises DeployError.

@@ -38,24 +38,24 @@ class ErrorBudget:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Stage:
+class Hold:
     """A share of the calls for the new version, and how long it is held."""
 
     weight: float  # over 0 and under 1
     hold_s: float
 
 
-def canary(percent: float, seconds: float) -> list[Stage]:
+def canary(percent: float, seconds: float) -> list[Hold]:
     """Return the one stage of a canary; all calls follow it."""
-    return [Stage(round(percent / 100, _WEIGHT_DIGITS), seconds)]
+    return [Hold(round(percent / 100, _WEIGHT_DIGITS), seconds)]
 
 
-def linear(percent: float, seconds: float) -> list[Stage]:
+def linear(percent: float, seconds: float) -> list[Hold]:
     """Return the stages that each add ``percent``, as long as that is less than all calls."""
     weights: list[float] = []
     while (weight := round((len(weights) + 1) * percent / 100, _WEIGHT_DIGITS)) < 1:
         weights.append(weight)
-    return [Stage(weight, seconds) for weight in weights]
+    return [Hold(weight, seconds) for weight in weights]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class ShiftedDeployer:
     packer: Packer
     function: Function
     clock: Clock
-    stages: Sequence[Stage]
+    stages: Sequence[Hold]
     budget: ErrorBudget
 
     def deploy(self, release: Release) -> Generator[Step, None, None]:
@@ -101,7 +101,7 @@ class ShiftedDeployer:
             self._hold(stage, failed_before)
         self.function.move_alias(seen, new, {})
 
-    def _hold(self, stage: Stage, failed_before: int) -> None:
+    def _hold(self, stage: Hold, failed_before: int) -> None:
         end_ns = self.clock.now_ns() + round(stage.hold_s * 1e9)
         while True:
             failed = self.budget.failed() - failed_before

@@ -21,7 +21,7 @@ from poster.deploy.lambda_api import LambdaApiDeployer
 from poster.deploy.latest import LatestDeployer
 from poster.deploy.package import Packer
 from poster.deploy.sam import SamCli, SamDeployer
-from poster.deploy.shifted import ErrorBudget, ShiftedDeployer, Stage, canary, linear
+from poster.deploy.shifted import ErrorBudget, Hold, ShiftedDeployer, canary, linear
 from poster.errors import PosterError
 from poster.rows.clock import Clock
 from poster.rows.record import Step
@@ -187,7 +187,7 @@ def _delete_old(_: None, needs: Needs) -> Deployer:
     return DeleteOldDeployer(needs.packer(), needs.function(), needs.clock)
 
 
-def _shifted(stages: list[Stage], needs: Needs) -> Deployer:
+def _shifted(stages: list[Hold], needs: Needs) -> Deployer:
     return ShiftedDeployer(needs.packer(), needs.function(), needs.clock, stages, needs.budget)
 
 

@@ -16,7 +16,7 @@ from poster.judge.checks import Checks, check
 from poster.judge.releases import releases_table
 from poster.judge.statistics import CONFIDENCE, STALE_SHARE, quantiles_ms
 from poster.judge.transition import Quantiles, Transition, Unseen, transitions_in
-from poster.judge.verdict import Kind, judge
+from poster.judge.verdict import VerdictKind, judge
 from poster.rows.history import History, Source
 from poster.rows.merge import offsets, shared_todos
 from poster.rows.record import SCHEMA, Run, Step
@@ -37,7 +37,7 @@ class Calls:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseSeen:
     """One release that answered."""
 
     release: str
@@ -56,14 +56,14 @@ class Result:
     shared_todos: int  # todo ids that several sources called
     steps: list[Step]
     calls: Calls
-    releases: list[Release]
+    releases: list[ReleaseSeen]
     transitions: list[Transition]
     unseen: list[Unseen]
     checks: Checks
     clock: ClockEstimate
     lateness_ms: Quantiles
     dropped: int
-    verdict: Kind
+    verdict: VerdictKind
     witness: str
 
     def to_json(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
         shared_todos=shared_todos(history.observations) if history.sources else 0,
         steps=history.steps,
         calls=_calls(history.observations),
-        releases=[Release(**row) for row in releases_table(history.observations)],
+        releases=[ReleaseSeen(**row) for row in releases_table(history.observations)],
         transitions=transitions,
         unseen=unseen,
         checks=checks,

@@ -21,7 +21,7 @@ from poster.judge.transition import Transition
 from poster.judge.verdict import mixed_witness, name_of
 from poster.rows.history import History
 
-Outcome = Literal["kept", "exceeded", "open"]
+Conclusion = Literal["kept", "exceeded", "open"]
 NO_TAKEOVER = "no new release was seen to take over"
 
 
@@ -49,7 +49,7 @@ class Judged:
     name: str
     most: float
     measured: Measured
-    outcome: Outcome
+    outcome: Conclusion
     reason: str  # why it is not kept; empty where it is
 
     @property

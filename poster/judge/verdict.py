@@ -20,7 +20,7 @@ from poster.judge.statistics import chance_of_more_failures
 from poster.judge.transition import Transition, Unseen, end_of_errors_ns, sent_within
 from poster.rows.history import History
 
-Kind = Literal["clean", "mixed", "broken", "unknown"]
+VerdictKind = Literal["clean", "mixed", "broken", "unknown"]
 
 # Five new answers in a row refute, at 95 %, that half of the calls are still stale (0.5**5 = 0.03).
 FEWEST_NEW_ANSWERS = 5
@@ -33,7 +33,7 @@ GAP_FACTOR = 10
 class Verdict:
     """The judgement and its witness."""
 
-    kind: Kind
+    kind: VerdictKind
     witness: str
 
 

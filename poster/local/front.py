@@ -39,13 +39,13 @@ from poster.local.front_ends import FrontEnds
 from poster.local.lag import LagError, parse_lag
 from poster.local.lambda_api import LambdaApi, LambdaApiError
 from poster.local.proxy_event import (
-    Request,
+    ProxyRequest,
     Response,
     gateway_response,
     proxy_event,
     response_of,
 )
-from poster.local.rest_api import RestApi, Target
+from poster.local.rest_api import Integration, RestApi
 
 LATEST = "$LATEST"
 _MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's payload limit
@@ -54,7 +54,7 @@ _PATIENCE_S = 5.0  # for calls of $LATEST to end before an update
 log = logging.getLogger("poster.local.front")
 
 
-class Clock:
+class FleetClock:
     """Nanoseconds since the epoch that only ever grow."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Front:
         """Raises LagError, FaultError, and OSError for a file of lags that cannot be read."""
         self._api = api
         self._settings = settings
-        self._clock = Clock()
+        self._clock = FleetClock()
         self._lambda = LambdaApi(aws.endpoint)
         self._lag = parse_lag(settings.lag, lambda path: Path(path).read_text(encoding="utf-8"))
         self._faults = parse_faults(settings.faults)
@@ -81,7 +81,7 @@ class Front:
         self._landing = Random(f"{settings.seed}/landing")
         self._weighing = Random(f"{settings.seed}/weighing")
         self._striking = Random(f"{settings.seed}/striking")
-        self._views: dict[Target, FrontEnds] = {}
+        self._views: dict[Integration, FrontEnds] = {}
         self._seats: weakref.WeakKeyDictionary[asyncio.BaseTransport, int] = (
             weakref.WeakKeyDictionary()
         )
@@ -175,7 +175,7 @@ class Front:
         route, parameters = found
         headers = list(call.headers.items())
         source_ip = call.remote or ""
-        request = Request(
+        request = ProxyRequest(
             call.method, f"/{path}", call.rel_url.raw_query_string, headers, body, source_ip
         )
         at_ms = self._clock.now_ns() // 1_000_000
@@ -225,17 +225,17 @@ class Front:
             self._seats[transport] = self._landing.randrange(self._settings.front_ends)
         return self._seats[transport]
 
-    def _version_at(self, target: Target, front_end: int) -> str:
+    def _version_at(self, target: Integration, front_end: int) -> str:
         if target not in self._views:
             return target.qualifier or LATEST
         routing = self._views[target].routing(front_end, self._clock.now_ns())
         return routing.version_for(self._weighing.random())
 
-    def _target(self, target: Target) -> Target:
+    def _target(self, target: Integration) -> Integration:
         qualifier = self._settings.qualifier
         return dataclasses.replace(target, qualifier=qualifier) if qualifier else target
 
-    def _aliased(self) -> list[Target]:
+    def _aliased(self) -> list[Integration]:
         """Return the targets that name an alias; versions and $LATEST cannot move."""
         targets = dict.fromkeys(self._target(target) for target in self._api.targets)
         return [

@@ -84,7 +84,7 @@ class FastAndSlow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Measured:
+class FittedLag:
     """Lags somebody measured; one of them is drawn, with replacement."""
 
     values_s: tuple[float, ...]
@@ -129,7 +129,7 @@ def parse_lag(name: str, read_text: Callable[[str], str]) -> Lag:
         values_s = tuple(_seconds(name, line) for line in read_text(argument).split())
         if not values_s:
             raise LagError(f"{argument} holds no lags; it takes one number of seconds per line")
-        return Measured(values_s)
+        return FittedLag(values_s)
     raise LagError(f"there is no lag {name!r}; it is {_NAMES}")
 
 

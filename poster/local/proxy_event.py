@@ -20,7 +20,7 @@ from poster.local.rest_api import RestApi, Route
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Request:
+class ProxyRequest:
     """A call as it came in; ``path`` is decoded and without the stage."""
 
     method: str
@@ -44,7 +44,7 @@ def proxy_event(
     api: RestApi,
     route: Route,
     parameters: Mapping[str, str],
-    request: Request,
+    request: ProxyRequest,
     request_id: str,
     at_unix_ms: int,
 ) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def proxy_event(
 def _context(
     api: RestApi,
     route: Route,
-    request: Request,
+    request: ProxyRequest,
     headers: Mapping[str, str],
     request_id: str,
     at_unix_ms: int,

@@ -19,7 +19,7 @@ _INTEGRATION = re.compile(r"function:(?P<name>[^:/]+)(:(?P<qualifier>[^/]+))?/in
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Target:
+class Integration:
     """What a route calls: a function, through an alias where the qualifier names one."""
 
     function: str
@@ -33,7 +33,7 @@ class Route:
     method: str
     path: str
     resource_id: str
-    target: Target
+    target: Integration
 
     def parameters_in(self, method: str, path: str) -> dict[str, str] | None:
         """Return the path parameters of a call that this route serves, None if it does not."""
@@ -64,7 +64,7 @@ class RestApi:
         return min(found, key=lambda each: _precedence(each[0]), default=None)
 
     @property
-    def targets(self) -> list[Target]:
+    def targets(self) -> list[Integration]:
         """Return what the routes call, each once, in the routes' order."""
         return list(dict.fromkeys(route.target for route in self.routes))
 
@@ -77,7 +77,7 @@ def routes_in(resources: Iterable[Mapping[str, Any]]) -> tuple[Route, ...]:
             integration = details.get("methodIntegration", {})
             target = _INTEGRATION.search(integration.get("uri", ""))
             if integration.get("type") == "AWS_PROXY" and target:
-                called = Target(target["name"], target["qualifier"])
+                called = Integration(target["name"], target["qualifier"])
                 routes.append(Route(method, resource["path"], resource["id"], called))
     return tuple(sorted(routes, key=lambda route: (route.path, route.method)))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from poster.local.emulator import Emulator
 from poster.local.fleet import Fleet, FleetSettings
-from poster.rows.record import Target as TargetName
+from poster.rows.record import TargetName
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

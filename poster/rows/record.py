@@ -22,7 +22,7 @@ import msgspec
 SCHEMA = 1
 
 Outcome = Literal["ok", "fail", "unknown"]
-Target = Literal["local", "aws", "url"]
+TargetName = Literal["local", "aws", "url"]
 LoopKind = Literal["closed", "open"]
 
 StepName = Literal[
@@ -53,7 +53,7 @@ class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
 
     run_id: str
     origin_unix_ns: int  # wall clock at the origin; the only wall-clock reading of a run
-    target: Target
+    target: TargetName
     endpoint: str
     loop: LoopKind
     posters: int
@@ -118,12 +118,12 @@ _ACCEPTS: dict[str, tuple[type, ...]] = {
     "dict[str, Any]": (dict,),
     "dict[str, str]": (dict,),
     "Outcome": (str,),
-    "Target": (str,),
+    "TargetName": (str,),
     "LoopKind": (str,),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "Outcome": get_args(Outcome),
-    "Target": get_args(Target),
+    "TargetName": get_args(TargetName),
     "LoopKind": get_args(LoopKind),
 }
 

@@ -34,8 +34,8 @@ ALLOWED = {
     "poster.__main__": "poster.cli",
     "hello_world": "",
     "examples": "poster.rows poster.calls",
-    "labs.kit": "poster.errors poster.child poster.rows poster.calls poster.aws poster.report poster.deploy"
-    " poster.local poster.cli",
+    "labs.kit": "poster.errors poster.child poster.rows poster.calls poster.aws poster.report"
+    " poster.deploy poster.local poster.cli",
     "labs.custom_runtime": "poster.rows poster.calls poster.judge poster.report labs.kit",
     "labs.invocation_patterns": "poster.errors poster.rows poster.calls poster.judge poster.aws"
     " poster.deploy labs.kit",

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
-from poster.judge.analysis import Release
+from poster.judge.analysis import ReleaseSeen
 from poster.judge.verdict import name_of
 from poster.report.page.sample import FAILED, MOST_RELEASES, UNKNOWN, UNNAMED
 from poster.report.plain import plain
@@ -29,7 +29,7 @@ class Look:
     shape: Literal["above", "below", "cross", "ring"]
 
 
-def looks_of(releases: Sequence[Release]) -> dict[int, Look]:
+def looks_of(releases: Sequence[ReleaseSeen]) -> dict[int, Look]:
     """Return the look of each answer there may be."""
     looks = {
         number: Look(
@@ -51,7 +51,7 @@ def short(value: object) -> str:
     return written if len(written) <= MOST_NAME else f"{written[:MOST_NAME]}..."
 
 
-def _name(release: Release) -> str:
+def _name(release: ReleaseSeen) -> str:
     name = short(name_of(release.release))
     if release.marker in (None, release.release):
         return name

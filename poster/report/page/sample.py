@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from poster.judge.analysis import Release
+from poster.judge.analysis import ReleaseSeen
 from poster.judge.releases import is_published_version
 from poster.judge.transition import Transition, end_of_errors_ns, latency_start, sent_within
 from poster.report.plain import plain
@@ -56,7 +56,7 @@ class Sample:
     environments: pl.DataFrame  # by bin and answer: execution environments that answered
 
 
-def answered(history: History, releases: Sequence[Release]) -> pl.DataFrame:
+def answered(history: History, releases: Sequence[ReleaseSeen]) -> pl.DataFrame:
     """Return the observations with ``answer``, ``at_ns`` (when it came) and ``latency_ms``."""
     place = {release.release: min(number, MOST_RELEASES) for number, release in enumerate(releases)}
     seen = history.observations["function_version"].unique().drop_nulls().cast(pl.String)

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from poster.judge.analysis import Release, Result
+from poster.judge.analysis import ReleaseSeen, Result
 from poster.judge.statistics import CONFIDENCE
 from poster.judge.transition import Quantiles, Transition
 from poster.judge.verdict import name_of
@@ -129,7 +129,7 @@ def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
     ]
 
 
-def _excerpt(found: Excerpt, releases: Sequence[Release], looks: Looks) -> Words:
+def _excerpt(found: Excerpt, releases: Sequence[ReleaseSeen], looks: Looks) -> Words:
     by_marker: dict[str, Look] = {}
     for answer, release in enumerate(releases[:MOST_RELEASES]):
         by_marker.setdefault(release.marker or release.release, looks[answer])

@@ -10,8 +10,8 @@ from poster.deploy import ConflictError, DeployError
 from poster.deploy.shifted import (
     BudgetSpentError,
     ErrorBudget,
+    Hold,
     ShiftedDeployer,
-    Stage,
     canary,
     linear,
 )
@@ -22,7 +22,7 @@ TWENTY_EACH = linear(20, 5)
 class Shift:
     """A shift on a fake AWS; calls fail at the given times, in seconds since it began."""
 
-    def __init__(self, stages: list[Stage], allowed: int = 0, fail_at_s: tuple = ()) -> None:
+    def __init__(self, stages: list[Hold], allowed: int = 0, fail_at_s: tuple = ()) -> None:
         self.aws = FakeLambda()
         self.clock = SteppedClock()
         self._fail_at_s = fail_at_s
@@ -52,7 +52,7 @@ def back(reason: str) -> dict[str, object]:
 
 
 def test_a_canary_is_one_stage() -> None:
-    assert canary(10, 5) == [Stage(0.1, 5)]
+    assert canary(10, 5) == [Hold(0.1, 5)]
 
 
 def test_linear_ends_before_all_calls() -> None:

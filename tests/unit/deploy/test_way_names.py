@@ -13,7 +13,7 @@ from stage import SteppedClock, Taken
 from poster.deploy import Release
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam import SamCli
-from poster.deploy.shifted import ErrorBudget, Stage
+from poster.deploy.shifted import ErrorBudget, Hold
 from poster.deploy.ways import Needs, WayError, deployer_for, forms, parse_way
 
 ROOT = Path(__file__).parents[3]
@@ -24,9 +24,9 @@ FORMS = (
 
 
 def test_arguments_become_stages() -> None:
-    assert parse_way("canary:10,5").arguments == [Stage(0.1, 5)]
-    assert parse_way("canary:0.5,0.25").arguments == [Stage(0.005, 0.25)]
-    assert parse_way("linear:40,2").arguments == [Stage(0.4, 2), Stage(0.8, 2)]
+    assert parse_way("canary:10,5").arguments == [Hold(0.1, 5)]
+    assert parse_way("canary:0.5,0.25").arguments == [Hold(0.005, 0.25)]
+    assert parse_way("linear:40,2").arguments == [Hold(0.4, 2), Hold(0.8, 2)]
     assert parse_way("codedeploy:Linear10PercentEvery1Minute").arguments == (
         "Linear10PercentEvery1Minute"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from labs.custom_runtime.judge import faults_in, measure, tables, trouble_in
 from labs.kit.invoking import Invoke, Reply, answer_in
-from poster.rows.record import Target
+from poster.rows.record import TargetName
 
 RIE_LOG = """INIT REPORT(durationMs: 9.6)
 22 Nov 2026 05:31:48,828 [WARNING] (rapid) Process runtime-1 exited: exit status 0
@@ -22,7 +22,7 @@ class FakeHost:
     """Runs the three variants as Lambda would: what ends, what is told, which process answers."""
 
     name = "fake"
-    target: Target = "local"
+    target: TargetName = "local"
 
     def __init__(self, tells_missing_loop: bool = True, outlives: bool = True) -> None:
         self._tells = tells_missing_loop

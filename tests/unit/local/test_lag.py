@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poster.local.lag import PUBLISHED, FastAndSlow, LagError, Measured, Seconds, Uniform, parse_lag
+from poster.local.lag import (
+    PUBLISHED,
+    FastAndSlow,
+    FittedLag,
+    LagError,
+    Seconds,
+    Uniform,
+    parse_lag,
+)
 
 SECONDS = st.floats(min_value=0, max_value=1e6, allow_nan=False)
 
@@ -23,7 +31,7 @@ def test_each_name_is_its_distribution() -> None:
     assert parse_lag("instant", no_file) == Seconds(0.0)
     assert parse_lag("seconds:2.5", no_file) == Seconds(2.5)
     assert parse_lag("uniform:1,4", no_file) == Uniform(1.0, 4.0)
-    assert parse_lag("file:a:b.txt", {"a:b.txt": "0.5\n2\n"}.__getitem__) == Measured((0.5, 2.0))
+    assert parse_lag("file:a:b.txt", {"a:b.txt": "0.5\n2\n"}.__getitem__) == FittedLag((0.5, 2.0))
 
 
 @pytest.mark.parametrize(
@@ -70,12 +78,12 @@ def test_the_same_seed_draws_the_same_lags(seed: int) -> None:
         Uniform(1.0, 3.0),
         Uniform(2.0, 2.0),
         FastAndSlow(0.3, 2.0),
-        Measured((0.5, 2.0, 2.0, 6.0)),
+        FittedLag((0.5, 2.0, 2.0, 6.0)),
     ],
 )
 @pytest.mark.parametrize("t_s", [0.0, 1.0, 1.9, 2.5, 7.0])
 def test_draws_are_longer_than_t_as_often_as_the_stale_share_says(
-    lag: Seconds | Uniform | FastAndSlow | Measured, t_s: float
+    lag: Seconds | Uniform | FastAndSlow | FittedLag, t_s: float
 ) -> None:
     random = Random(7)
     longer = sum(lag.draw_s(random) > t_s for _ in range(20_000)) / 20_000
@@ -85,7 +93,7 @@ def test_draws_are_longer_than_t_as_often_as_the_stale_share_says(
 def test_a_lag_ends_at_its_own_time() -> None:
     assert Seconds(2.0).stale_share(2.0) == 0
     assert Seconds(0.0).stale_share(0.0) == 0
-    assert Measured((2.0,)).stale_share(2.0) == 0
+    assert FittedLag((2.0,)).stale_share(2.0) == 0
 
 
 def test_a_file_is_read_where_the_name_says(tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poster.local.proxy_event import (
-    Request,
+    ProxyRequest,
     Response,
     gateway_response,
     proxy_event,
     response_of,
 )
-from poster.local.rest_api import RestApi, Route, Target
+from poster.local.rest_api import Integration, RestApi, Route
 
-ROUTE = Route("POST", "/todo/{id}", "r1", Target("todo", "live"))
+ROUTE = Route("POST", "/todo/{id}", "r1", Integration("todo", "live"))
 API = RestApi("a1", "Prod", "000000000000", {"colour": "blue"}, (ROUTE,))
 INTERNAL = b'{"message":"Internal server error"}'
 JSON = ("Content-Type", "application/json")
@@ -33,7 +33,7 @@ def event(**request: object) -> dict[str, object]:
         "source_ip": "127.0.0.1",
     }
     arguments = {**call, **request}
-    return proxy_event(API, ROUTE, {"id": "7"}, Request(**arguments), "id-1", 1598499498051)
+    return proxy_event(API, ROUTE, {"id": "7"}, ProxyRequest(**arguments), "id-1", 1598499498051)
 
 
 def test_the_event_says_where_the_call_came_in() -> None:

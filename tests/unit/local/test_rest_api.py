@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from poster.local.rest_api import RestApi, Route, Target, routes_in
+from poster.local.rest_api import Integration, RestApi, Route, routes_in
 
 PREFIX = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
 ARN = PREFIX + "arn:aws:lambda:us-east-1:000000000000:function:"
@@ -40,13 +40,13 @@ def served(api: RestApi, path: str) -> tuple[str, dict[str, str]] | None:
 
 def test_a_route_knows_its_function_and_alias() -> None:
     assert routes_in([resource("/todo", POST=f"{ARN}todo:live/invocations")]) == (
-        Route("POST", "/todo", "id of /todo", Target("todo", "live")),
+        Route("POST", "/todo", "id of /todo", Integration("todo", "live")),
     )
 
 
 def test_a_route_without_an_alias_has_no_qualifier() -> None:
     (route,) = routes_in([resource("/todo", ANY=f"{ARN}todo/invocations")])
-    assert route.target == Target("todo", None)
+    assert route.target == Integration("todo", None)
 
 
 def test_other_integrations_are_left_out() -> None:
@@ -100,4 +100,4 @@ def test_a_named_method_comes_before_any() -> None:
 
 
 def test_targets_are_named_once() -> None:
-    assert api("/a", "/b").targets == [Target("todo", "live")]
+    assert api("/a", "/b").targets == [Integration("todo", "live")]
