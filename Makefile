@@ -97,4 +97,4 @@ notebook: setup ## run the notebook on RUN (default: its sample) and keep its ou
 	cd notebooks && jupyter execute --inplace deploy_mixing.ipynb
 
 figures: setup ## draw the documentation's pictures and fill in its tables
-	python docs/figures.py
+	python -m docs.figures

@@ -1,6 +1,6 @@
 """Draws the pictures of the documentation; `make figures` runs it, a test compares.
 
-python docs/figures.py DIRECTORY
+python -m docs.figures
 """
 
 from __future__ import annotations

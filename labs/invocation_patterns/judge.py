@@ -270,7 +270,7 @@ def faults_in(patterns: Sequence[Pattern], checks: Checks) -> list[str]:
         if each.name in ORDERED and each.overtaken:
             found.append(f"{each.name}: {each.overtaken} overtaken within a shard")
     for name in ("lost_writes", "duplicate_rows", "phantom_rows", "marker_mismatches"):
-        finding = getattr(checks, name)
+        finding = checks[name]
         if finding.count:
             found.append(f"{name}: {finding.count}: {', '.join(finding.witnesses)}")
     return found

@@ -9,7 +9,7 @@ import click
 
 from poster.cli import exit_codes
 from poster.cli.reading import read, runs_argument
-from poster.judge.transition import transitions_in
+from poster.judge.analysis import analyse
 from poster.report.excerpt import excerpt as excerpt_of
 from poster.report.plain import plain
 
@@ -23,7 +23,7 @@ def excerpt(runs: tuple[Path, ...]) -> None:
     history.jsonl, by default the latest run; several are merged, as `poster report` does.
     """
     history, _ = read(runs)
-    transitions, _ = transitions_in(history)
+    transitions = analyse(history, rows=None).transitions
     if not transitions:
         said = f"{plain(history.run.run_id)} shows no switch: no new release was seen to take over"
         click.echo(f"Error: {said}", err=True)

@@ -105,8 +105,7 @@ def report(
 
 
 def _colour(result: Result) -> str:
-    warned = result.verdict == "clean" and result.checks.chimeras.count
-    return COLOURS["mixed" if warned else result.verdict]
+    return COLOURS[result.verdict]
 
 
 def _exit_code(budgets: Sequence[Judged]) -> int:

@@ -10,11 +10,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import msgspec
 import polars as pl
 
-from poster.judge.checks import Checks, check
+from poster.judge.checks import CHECKS, Checks, check
+from poster.judge.evidence import evidence_of
+from poster.judge.outage import Outage
 from poster.judge.releases import releases_table
+from poster.judge.side_by_side import SideBySide
 from poster.judge.statistics import CONFIDENCE, STALE_SHARE, quantiles_ms
+from poster.judge.throttling import throttled
 from poster.judge.transition import Quantiles, Transition, Unseen, transitions_in
 from poster.judge.verdict import VerdictKind, judge
 from poster.rows.history import History, Source
@@ -34,6 +39,7 @@ class Calls:
     ok: int
     fail: int
     unknown: int
+    throttled: int  # failed calls that were turned away
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,17 +74,6 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of ``poster report --format json``."""
-        checks = self.checks
-        counted = (
-            "lost_writes",
-            "duplicate_rows",
-            "phantom_rows",
-            "marker_mismatches",
-            "chimeras",
-            "unknown_written",
-            "unknown_not_written",
-            "sequence_gaps",
-        )
         return {
             "schema": SCHEMA,
             "run_id": self.run.run_id,
@@ -86,9 +81,8 @@ class Result:
             "releases": [dataclasses.asdict(release) for release in self.releases],
             "transitions": [_transition_json(transition) for transition in self.transitions],
             "checks": {
-                "rows_read": checks.rows_read,
-                **{name: getattr(checks, name).count for name in counted},
-                "malformed_lines": checks.malformed_lines,
+                "rows_read": self.checks.rows_read,
+                **{name: self.checks[name].count for name in CHECKS},
             },
             "merged": [
                 {
@@ -110,15 +104,16 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
     """Return what the history proves; ``rows`` is the store dump, None where there is none."""
     clock = estimate_clock(history.observations, history.run.origin_unix_ns)
     checks = check(history, rows, clock)
-    transitions, unseen = transitions_in(history)
-    verdict = judge(history, transitions, unseen, checks)
+    evidence = evidence_of(history)
+    transitions, unseen = transitions_in(evidence, clock)
+    verdict = judge(evidence, transitions, unseen, checks)
     return Result(
         run=history.run,
         sources=history.sources,
         shared_todos=shared_todos(history.observations) if history.sources else 0,
         steps=history.steps,
         calls=_calls(history.observations),
-        releases=[ReleaseSeen(**row) for row in releases_table(history.observations)],
+        releases=[ReleaseSeen(**row) for row in releases_table(evidence.observations)],
         transitions=transitions,
         unseen=unseen,
         checks=checks,
@@ -142,6 +137,7 @@ def _calls(observations: pl.DataFrame) -> Calls:
         ok=counts.get("ok", 0),
         fail=counts.get("fail", 0),
         unknown=counts.get("unknown", 0),
+        throttled=int(observations.select(throttled().sum()).item()),
     )
 
 
@@ -149,6 +145,11 @@ def _dropped(steps: list[Step]) -> int:
     """Return how many planned calls the engine says it never sent."""
     counts = [step.detail.get("count") for step in steps if step.name == CALLS_DROPPED]
     return sum(count for count in counts if type(count) is int and count > 0)
+
+
+def _plain(found: Outage | SideBySide | None) -> Any:
+    """Return it as JSON has it: lists for tuples."""
+    return msgspec.json.decode(msgspec.json.encode(found))
 
 
 def _transition_json(transition: Transition) -> dict[str, Any]:
@@ -172,6 +173,9 @@ def _transition_json(transition: Transition) -> dict[str, Any]:
         "inversions": transition.inversions,
         "errors": {"fail": transition.fail, "unknown": transition.unknown},
         "latency_ms": transition.latency_ms,
+        "side_by_side": _plain(transition.side_by_side),
+        "outage": _plain(transition.outage),
+        "poster_outage": _plain(transition.poster_outage),
         "stale_share": [list(point) for point in transition.stale_share],
         "stages": [
             {**dataclasses.asdict(stage), "stale_ci": list(stage.stale_ci)}

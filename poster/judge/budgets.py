@@ -17,8 +17,9 @@ import polars as pl
 
 from poster.judge.analysis import Result
 from poster.judge.checks import MAX_WITNESSES, Finding
+from poster.judge.releases import name_of
 from poster.judge.transition import Transition
-from poster.judge.verdict import mixed_witness, name_of
+from poster.judge.verdict import mixed_witness
 from poster.rows.history import History
 
 Conclusion = Literal["kept", "exceeded", "open"]
@@ -113,7 +114,18 @@ def _counted(result: Result, count: Callable[[Transition], int]) -> Measured:
 
 
 def _mixing(transitions: list[Transition]) -> str:
-    return "; ".join(mixed_witness(each) for each in transitions if each.stale)
+    return "; ".join(mixed_witness(each) for each in transitions if each.overlap)
+
+
+def _outage(result: Result, history: History) -> Measured:
+    if not result.transitions:
+        return Measured(None, NO_TAKEOVER)
+    outages = [each.outage for each in result.transitions if each.outage]
+    if not outages:
+        return Measured(0.0, "")
+    longest = max(outages, key=lambda each: each.s)
+    first, last = longest.first_seq, longest.last_seq
+    return Measured(longest.s, f"from call {first} to call {last} none was answered ok")
 
 
 def _fail(result: Result, history: History) -> Measured:
@@ -136,11 +148,11 @@ def _calls_that(history: History, outcome: str) -> str:
 def _lost(result: Result, history: History) -> Measured:
     if result.checks.rows_read is None:
         return Measured(None, "there is no rows.jsonl, so nobody looked into the store")
-    return _found(result.checks.lost_writes)
+    return _found(result.checks["lost_writes"])
 
 
 def _chimeras(result: Result, history: History) -> Measured:
-    return _found(result.checks.chimeras)
+    return _found(result.checks["chimeras"])
 
 
 def _found(finding: Finding) -> Measured:
@@ -150,6 +162,7 @@ def _found(finding: Finding) -> Measured:
 MEASURES: dict[str, Measure] = {
     "window": Measure("the longest mixing window", "s", _window),
     "settled": Measure("until less than 1 % of the calls are stale, upper bound", "s", _settled),
+    "outage": Measure("the longest stretch without an ok answer", "s", _outage),
     "stale": Measure("stale answers", "count", _stale),
     "inversions": Measure("times a poster got new code, then old", "count", _inversions),
     "fail": Measure("calls that failed", "count", _fail),

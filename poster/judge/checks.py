@@ -2,8 +2,10 @@
 
 In the spirit of Jepsen's checkers: every check returns how often it is violated and names a few
 of the rows that show it (the *witness*). An unknown outcome is no violation; the store says what
-became of it. ``rows`` is the table after the run, or None when nobody dumped it; then everything
-that needs it counts 0 and ``rows_read`` is None, which readers must not take for a pass.
+became of it. ``rows`` is the table after the run, or None when nobody dumped it; then what needs it
+is not checked, and reports must not take that for a pass.
+
+``CHECKS`` is the one list of them: every report reads it, so a new check is a line there.
 
 Invariant: a check never changes another one's count.
 """
@@ -11,10 +13,11 @@ Invariant: a check never changes another one's count.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import polars as pl
 
+from poster.judge.evidence import is_possible
 from poster.judge.releases import is_published_version
 from poster.rows.history import History
 from poster.rows.skew import ClockEstimate
@@ -31,71 +34,82 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Checks:
-    """All findings of one history."""
+class Evidence:
+    """What checks look at."""
 
-    rows_read: int | None
-    lost_writes: Finding  # answered ok, not in the store
-    duplicate_rows: Finding  # in the store more than once
-    phantom_rows: Finding  # in the store, no call of this history asked for it
-    failed_but_written: Finding  # answered no, in the store all the same
-    marker_mismatches: Finding  # the answer and the row name different markers
-    chimeras: Finding  # code of one release with the configuration of another
-    unknown_written: Finding
-    unknown_not_written: Finding
-    sequence_gaps: Finding  # calls that were numbered but left no row
-    repeated_seqs: Finding
-    mixed_versions: Finding  # one function version answered with two markers
-    outside_call: Finding  # the server's time fits no moment of the call
-    malformed_lines: int
-    torn_bytes: int
+    history: History
+    clock: ClockEstimate
+    store: _Store | None  # None: nobody dumped the table
+
+    @property
+    def observations(self) -> pl.DataFrame:
+        """Return the calls."""
+        return self.history.observations
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold, and how reports speak of it."""
+
+    title: str
+    promise: str  # what holds where nothing was found
+    find: Callable[[Evidence], Finding] | None = None
+    find_in_store: Callable[[_Store], Finding] | None = None
+    is_harm: bool = False  # makes the verdict "broken"
+    is_fault: bool = True  # False: worth knowing, but nothing that went wrong
+    budget: str | None = None  # the ``--max-...`` that judges it instead
+
+    @property
+    def needs_store(self) -> bool:
+        """Whether only the store can tell."""
+        return self.find_in_store is not None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checks:
+    """What the checks found in one history, by their names in ``CHECKS``."""
+
+    rows_read: int | None  # of the store; None: nobody dumped it
+    found: Mapping[str, Finding]
+
+    def __getitem__(self, name: str) -> Finding:
+        """Return what a check found; nothing where it could not look."""
+        return self.found.get(name, Finding())
+
+    def made(self) -> Iterator[tuple[Check, Finding]]:
+        """Yield the checks that could be made, with what each found."""
+        for name, finding in self.found.items():
+            yield CHECKS[name], finding
 
 
 def check(history: History, rows: pl.DataFrame | None, clock: ClockEstimate) -> Checks:
     """Return what the checks find."""
-    observations = history.observations
-    store = _StoreChecks(observations, rows)
-    return Checks(
-        rows_read=None if rows is None else rows.height,
-        lost_writes=store.calls_without_row("ok"),
-        duplicate_rows=store.duplicate_rows(),
-        phantom_rows=store.phantom_rows(),
-        failed_but_written=store.calls_with_row("fail"),
-        marker_mismatches=store.marker_mismatches(),
-        chimeras=_chimeras(observations, history.run.settings.get("releases")),
-        unknown_written=store.calls_with_row("unknown"),
-        unknown_not_written=store.calls_without_row("unknown"),
-        sequence_gaps=_run_by_run(_sequence_gaps, observations),
-        repeated_seqs=_run_by_run(_repeated_seqs, observations),
-        mixed_versions=_mixed_versions(observations),
-        outside_call=Finding(clock.outside, tuple(f"call {seq}" for seq in clock.outside_seqs)),
-        malformed_lines=history.malformed_lines,
-        torn_bytes=history.torn_bytes,
-    )
+    store = None if rows is None else _Store(history.observations, rows)
+    evidence = Evidence(history, clock, store)
+    found: dict[str, Finding] = {}
+    for name, each in CHECKS.items():
+        if each.find is not None:
+            found[name] = each.find(evidence)
+        elif each.find_in_store is not None and store is not None:
+            found[name] = each.find_in_store(store)
+    return Checks(None if rows is None else rows.height, found)
 
 
-class _StoreChecks:
-    """The checks that compare calls with the rows of the table."""
+class _Store:
+    """The rows of the table, to compare calls with."""
 
-    def __init__(self, observations: pl.DataFrame, rows: pl.DataFrame | None) -> None:
-        self._rows = rows
-        if rows is None:
-            return
+    def __init__(self, observations: pl.DataFrame, rows: pl.DataFrame) -> None:
         self._calls = observations.select(
             "seq", "todo_id", "outcome", pl.col("marker").cast(pl.String)
         )
         self._written = rows.select("todo_id", pl.col("marker").alias("row_marker"))
 
     def calls_without_row(self, outcome: str) -> Finding:
-        if self._rows is None:
-            return Finding()
         calls = self._calls.filter(pl.col("outcome") == outcome)
         return _calls_found(calls.join(self._written, on="todo_id", how="anti"))
 
     def calls_with_row(self, outcome: str) -> Finding:
         """Find calls of that outcome whose row is there and that no ok call explains."""
-        if self._rows is None:
-            return Finding()
         calls = self._calls.filter(pl.col("outcome") == outcome)
         found = calls.join(self._written, on="todo_id", how="semi")
         if outcome == "fail":
@@ -104,8 +118,6 @@ class _StoreChecks:
         return _calls_found(found)
 
     def duplicate_rows(self) -> Finding:
-        if self._rows is None:
-            return Finding()
         repeated = (
             self._written.group_by("todo_id").len("times").filter(pl.col("times") > 1)
         ).sort("todo_id")
@@ -114,15 +126,11 @@ class _StoreChecks:
         return Finding(extra, tuple(f"{todo_id}, {times} rows" for todo_id, times in witnesses))
 
     def phantom_rows(self) -> Finding:
-        if self._rows is None:
-            return Finding()
         found = self._written.join(self._calls, on="todo_id", how="anti").sort("todo_id")
         return Finding(found.height, tuple(found["todo_id"].head(MAX_WITNESSES)))
 
     def marker_mismatches(self) -> Finding:
         """Compare where a todo was called once: of a retry the first writer's marker stays."""
-        if self._rows is None:
-            return Finding()
         once = self._calls.filter(pl.len().over("todo_id") == 1, pl.col("outcome") == "ok")
         found = once.join(self._written, on="todo_id").filter(
             pl.col("marker") != pl.col("row_marker")
@@ -139,8 +147,10 @@ def _calls_found(calls: pl.DataFrame) -> Finding:
     return Finding(calls.height, tuple(f"call {seq} ({todo})" for seq, todo in named.iter_rows()))
 
 
-def _chimeras(observations: pl.DataFrame, releases: object) -> Finding:
+def _chimeras(evidence: Evidence) -> Finding:
     """Count answers whose marker and config marker belong to different releases of the list."""
+    observations = evidence.observations
+    releases = evidence.history.run.settings.get("releases")
     if not isinstance(releases, list):
         return Finding()
     pairs = [
@@ -225,3 +235,91 @@ def _mixed_versions(observations: pl.DataFrame) -> Finding:
         for version, names, seqs in markers.head(MAX_WITNESSES).iter_rows()
     )
     return Finding(markers.height, witnesses)
+
+
+def _impossible(evidence: Evidence) -> Finding:
+    """Count calls whose times cannot be: answered before they were sent, or ok without an answer.
+
+    They prove nothing about an order, so nothing else looks at them.
+    """
+    found = evidence.observations.filter(~is_possible()).sort("seq")
+    named = found["seq"].head(MAX_WITNESSES)
+    return Finding(found.height, tuple(f"call {seq}" for seq in named))
+
+
+def _outside_call(evidence: Evidence) -> Finding:
+    clock = evidence.clock
+    return Finding(clock.outside, tuple(f"call {seq}" for seq in clock.outside_seqs))
+
+
+CHECKS: dict[str, Check] = {
+    "lost_writes": Check(
+        "lost writes",
+        "acknowledged writes are in the store",
+        find_in_store=lambda store: store.calls_without_row("ok"),
+        is_harm=True,
+        budget="lost",
+    ),
+    "duplicate_rows": Check(
+        "duplicate rows", "no todo is in the store twice", find_in_store=_Store.duplicate_rows
+    ),
+    "phantom_rows": Check(
+        "phantom rows", "every row was asked for", find_in_store=_Store.phantom_rows
+    ),
+    "failed_but_written": Check(
+        "answered no, but written",
+        "what was answered no is not in the store",
+        find_in_store=lambda store: store.calls_with_row("fail"),
+    ),
+    "marker_mismatches": Check(
+        "answer and row differ",
+        "answers and rows name the same release",
+        find_in_store=_Store.marker_mismatches,
+    ),
+    "unknown_written": Check(
+        "unknown, written",
+        "what became of calls without an answer",
+        find_in_store=lambda store: store.calls_with_row("unknown"),
+        is_fault=False,
+    ),
+    "unknown_not_written": Check(
+        "unknown, not written",
+        "what became of calls without an answer",
+        find_in_store=lambda store: store.calls_without_row("unknown"),
+        is_fault=False,
+    ),
+    "chimeras": Check(
+        "chimeras", "code and configuration are of one release", find=_chimeras, budget="chimeras"
+    ),
+    "mixed_versions": Check(
+        "two codes, one version",
+        "a version answers with one code",
+        find=lambda evidence: _mixed_versions(evidence.observations),
+    ),
+    "outside_call": Check(
+        "server time outside call", "the server's time lies within the call", find=_outside_call
+    ),
+    "impossible_times": Check(
+        "impossible times", "every answer came after its call", find=_impossible
+    ),
+    "sequence_gaps": Check(
+        "missing in sequence",
+        "no call is missing in the history",
+        find=lambda evidence: _run_by_run(_sequence_gaps, evidence.observations),
+    ),
+    "repeated_seqs": Check(
+        "repeated in sequence",
+        "no call is in the history twice",
+        find=lambda evidence: _run_by_run(_repeated_seqs, evidence.observations),
+    ),
+    "malformed_lines": Check(
+        "malformed lines",
+        "every line of the history is a row",
+        find=lambda evidence: Finding(evidence.history.malformed_lines),
+    ),
+    "torn_bytes": Check(
+        "torn bytes at the end",
+        "the history ends with a whole line",
+        find=lambda evidence: Finding(evidence.history.torn_bytes),
+    ),
+}

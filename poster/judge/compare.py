@@ -33,6 +33,7 @@ class Line:
     stale_ci: tuple[float, float] | None
     stage_share: float | None  # stale while a canary's or linear shift's first stage was held
     stage_ci: tuple[float, float] | None
+    outage_s: float | None  # the longest of all deploys; None: every call was answered ok
     inversions: int
     chimeras: int
     failed: int
@@ -62,11 +63,12 @@ def line_of(result: Result) -> Line:
         stale_ci=_only(each.stale_ci for each in transitions),
         stage_share=_median(_share(stage) for stage in first_stages),
         stage_ci=_only(stage.stale_ci for stage in first_stages),
+        outage_s=max((each.outage.s for each in transitions if each.outage), default=None),
         inversions=sum(each.inversions for each in transitions),
-        chimeras=result.checks.chimeras.count,
+        chimeras=result.checks["chimeras"].count,
         failed=result.calls.fail,
         unknown=result.calls.unknown,
-        lost=result.checks.lost_writes.count,
+        lost=result.checks["lost_writes"].count,
         p50_during_ms=_median(each.latency_ms["during"]["p50"] for each in transitions),
         p99_during_ms=_median(each.latency_ms["during"]["p99"] for each in transitions),
         verdict=result.verdict,

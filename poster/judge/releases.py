@@ -1,10 +1,12 @@
 """Which release answered, and in which order were the releases deployed? Pure.
 
 A *release* is named by the function version where that is a published version (a number), else by
-the marker. The *course* of a history is the list of states that the deploys went through:
-releases in order, with the step that switched to each. A roll-back visits a release twice, so an
-answer has a *rank*: the place in the course that it belongs to. For the transition into place i,
-an answer of rank i or more is new and one of a lower rank is old.
+the marker, else by what stands in place of a version. An answer that names only a marker belongs to
+the version with which that marker goes, if it goes with one alone; where it goes with several, the
+answer names no release. The *course* of a history is the list of states that the deploys went
+through: releases in order, with the step that switched to each. A roll-back visits a release twice,
+so an answer has a *rank*: the place in the course that it belongs to. For the transition into place
+i, an answer of rank i or more is new and one of a lower rank is old.
 
 Invariant: ranks depend on the answers and steps alone, never on wall-clock time.
 """
@@ -19,9 +21,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from poster.rows.record import Step
+from poster.rows.record import Outcome, Step
+from poster.rows.skew import ClockEstimate, fits_call
 
 ALIAS_UPDATED = "alias-updated"
+LATEST = "$LATEST"
+MOST_OUTSIDE = 0.05  # of the answers; where more disagree, the server has no one clock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,44 +47,90 @@ class Answers:
     received_ns: NDArray[np.int64]
     served: NDArray[np.int64]  # what the published definition orders by; unit: served_unit_ns
     served_unit_ns: int  # 1_000_000: the server's clock; 1: our clock at the answer's arrival
+    in_order: NDArray[np.bool_]  # False: its server time fits no moment of the call
     release: NDArray[np.int64]  # index into names
     names: list[str]
     run: NDArray[np.int64] | None = None  # of a merged history: the place of the source, from 1
 
     @property
     def by_server_clock(self) -> bool:
-        """Whether every answer carries the server's time."""
+        """Whether the server's clock orders them: all carry its time, and nearly all times fit."""
         return self.served_unit_ns != 1
 
     def first(self, chosen: NDArray[np.bool_]) -> int:
         """Return the index of the chosen answer that was served first; ties go to the lower seq."""
-        indices = np.flatnonzero(chosen)
+        indices = self._ordered(chosen)
         return int(indices[np.argmin(self.served[indices])])
 
     def last(self, chosen: NDArray[np.bool_]) -> int:
         """Return the index of the chosen answer that was served last; ties go to the lower seq."""
-        indices = np.flatnonzero(chosen)
+        indices = self._ordered(chosen)
         return int(indices[np.argmax(self.served[indices])])
+
+    def _ordered(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        indices = np.flatnonzero(chosen & self.in_order)
+        return indices if indices.size else np.flatnonzero(chosen)
 
 
 def ok_answers(observations: pl.DataFrame) -> pl.LazyFrame:
     """Return the ok observations of a known release, with that in a column ``release``."""
-    # Asked of the few versions there are, not of every row.
-    seen = observations["function_version"].unique().drop_nulls().cast(pl.String).to_list()
-    published = [version for version in seen if is_published_version(version)]
-    release = (
-        pl.when(pl.col("function_version").is_in(published))
-        .then("function_version")
-        .otherwise("marker")
+    return with_release(observations).filter(pl.col("release").is_not_null())
+
+
+def with_release(observations: pl.DataFrame, outcomes: Sequence[Outcome] = ("ok",)) -> pl.LazyFrame:
+    """Return the calls of these outcomes with their release in a column; null: none is named."""
+    ok = observations.lazy().filter(pl.col("outcome").is_in(list(outcomes)))
+    # Asked of the few pairs there are, not of every row.
+    pairs = ok.group_by("function_version", "marker").agg().collect()
+    names = _release_names(pairs.rows())
+    if all(name == version for (version, _), name in names.items()):
+        return ok.with_columns(pl.col("function_version").alias("release"))
+    if all(name == marker for (_, marker), name in names.items()):
+        return ok.with_columns(pl.col("marker").alias("release"))
+    named = pairs.with_columns(
+        pl.Series("release", [names[pair] for pair in pairs.rows()], dtype=pl.Categorical)
     )
-    if not published:
-        release = pl.col("marker")
-    return (
-        observations.lazy()
-        .filter(pl.col("outcome") == "ok")
-        .with_columns(release.alias("release"))
-        .filter(pl.col("release").is_not_null())
+    return ok.join(
+        named.lazy(),
+        on=["function_version", "marker"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
     )
+
+
+Pair = tuple[str | None, str | None]  # function version and marker, as an answer names them
+
+
+def _release_names(pairs: Sequence[Pair]) -> dict[Pair, str | None]:
+    """Return the release of each pair of function version and marker that answered."""
+    versions: dict[str, set[str]] = {}  # by marker
+    for version, marker in pairs:
+        number = _published(version)
+        if number is not None and marker is not None:
+            versions.setdefault(marker, set()).add(number)
+    return {pair: _release_name(*pair, versions) for pair in pairs}
+
+
+def _release_name(
+    version: str | None, marker: str | None, versions: dict[str, set[str]]
+) -> str | None:
+    number = _published(version)
+    if number is not None:
+        return number
+    if marker is not None:
+        numbers = versions.get(marker, set())
+        if len(numbers) > 1:
+            return None
+        return next(iter(numbers), marker)
+    # What stands in place of a version, as another program may put it: a commit, a build.
+    return None if version is None or version.startswith(LATEST) else version
+
+
+def _published(version: str | None) -> str | None:
+    """Return the number of a published version, written in one way; None for anything else."""
+    stripped = (version or "").strip()
+    return stripped.lstrip("0") or "0" if is_published_version(stripped) else None
 
 
 def is_published_version(version: str) -> bool:
@@ -87,22 +138,39 @@ def is_published_version(version: str) -> bool:
     return version.isascii() and version.isdigit()
 
 
-def answers_in(observations: pl.DataFrame) -> Answers:
-    """Return the ok answers of a known release."""
+def name_of(release: str) -> str:
+    """Return how a sentence names a release: versions are numbers, markers are words."""
+    return f"version {release}" if release.isdigit() else release
+
+
+def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns: int) -> Answers:
+    """Return the ok answers of a known release.
+
+    ``clock`` is the server's against ours: it orders the answers where all carry its time and all
+    but ``MOST_OUTSIDE`` of these fit; those that do not are left out of the order. Elsewhere the
+    arrivals do.
+    """
     answers = (
         ok_answers(observations)
         .select(
             "seq",
             "poster",
             "sent_ns",
-            pl.col("received_ns").fill_null(pl.col("sent_ns")),
+            "received_ns",
             "server_ms",
             "release",
+            fits_call(clock, origin_unix_ns).alias("fits"),
             *(["run"] if "run" in observations.columns else []),
         )
         .collect()
     )
-    by_server = answers.height > 0 and answers["server_ms"].null_count() == 0
+    outside = answers.height - int(answers["fits"].sum())
+    by_server = (
+        answers.height > 0
+        and clock.is_steady
+        and answers["server_ms"].null_count() == 0
+        and outside <= max(1, MOST_OUTSIDE * answers.height)
+    )
     names, codes = _dictionary(answers["release"])
     return Answers(
         seq=answers["seq"].to_numpy(),
@@ -111,6 +179,7 @@ def answers_in(observations: pl.DataFrame) -> Answers:
         received_ns=answers["received_ns"].to_numpy(),
         served=answers["server_ms" if by_server else "received_ns"].to_numpy(),
         served_unit_ns=1_000_000 if by_server else 1,
+        in_order=answers["fits"].to_numpy() | (not by_server),
         release=codes,
         names=names,
         run=answers["run"].to_numpy() if "run" in answers.columns else None,
@@ -124,7 +193,7 @@ def course_of(answers: Answers, steps: Sequence[Step]) -> list[State]:
     names, and histories without such steps, are ordered by first appearance.
     """
     appeared = _names_by_first_appearance(answers)
-    moves = _moves_in(steps)
+    moves = _as_answered(_moves_in(steps), appeared)
     if not any(start in appeared or to in appeared for start, to, _ in moves):
         return _by_appearance(appeared, [at_ns for _, _, at_ns in moves])
     course = [State(moves[0][0], None)]
@@ -216,6 +285,21 @@ def _moves_in(steps: Sequence[Step]) -> list[tuple[str, str, int]]:
         if not moves or moves[-1][:2] != (start, to):
             moves.append((start, to, step.at_ns))
     return moves
+
+
+def _as_answered(
+    moves: list[tuple[str, str, int]], appeared: list[str]
+) -> list[tuple[str, str, int]]:
+    """Return the moves by the names that answers use, where steps use others.
+
+    Steps name versions, answers may name markers. Where none is in both and there are as many of
+    the one as of the other, they go together in the order in which they were met.
+    """
+    named = list(dict.fromkeys(name for move in moves for name in move[:2]))
+    if set(named) & set(appeared) or len(named) != len(appeared):
+        return moves
+    name_of = dict(zip(named, appeared, strict=True))
+    return [(name_of[start], name_of[to], at_ns) for start, to, at_ns in moves]
 
 
 def _by_appearance(appeared: list[str], switches_ns: list[int]) -> list[State]:

@@ -18,12 +18,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from poster.judge.outage import Outage, longest_outages
 from poster.judge.overlap import Overlap, certain_window_ns, first_certain
-from poster.judge.releases import Answers, State, answers_in, course_of, ranks_of
+from poster.judge.releases import Answers, State, answers_in, course_of, ranks_of, with_release
+from poster.judge.side_by_side import SideBySide, side_by_side
 from poster.judge.stages import Stage, stages_of
 from poster.judge.statistics import Point, Settled, quantiles_ms, settled, stale_share, wilson
 from poster.rows.history import History
 from poster.rows.record import LoopKind, Step
+from poster.rows.skew import ClockEstimate, estimate_clock
 
 DEPLOY_STARTED = "deploy-started"
 LATENCY_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -57,6 +60,11 @@ class Transition:
     certain_window_s: float
     settled: Settled
     settled_ns: int | None  # settled.upper_s on the run's clock
+    last_before_ns: int | None  # sending of the last old answer that came before any new one
+    is_ordered: bool  # by the server's clock; else by arrival, and only certain overlaps prove
+    outage: Outage | None
+    poster_outage: Outage | None  # the longest of one poster by itself
+    side_by_side: SideBySide | None  # None: hardly any call fell into a mixture
     answered: int
     stale: int
     stale_ci: tuple[float, float]
@@ -81,11 +89,19 @@ class Unseen:
     start: str
     to: str
     missing: str  # the release that nobody was answered by
+    switch_ns: int | None
+    settled_ns: int | None  # None: nobody knows, or the new release never answered
 
 
-def transitions_in(history: History) -> tuple[list[Transition], list[Unseen]]:
-    """Return the transitions in the order of the deploys, and the moves that nobody saw."""
-    answers = answers_in(history.observations)
+def transitions_in(
+    history: History, clock: ClockEstimate | None = None
+) -> tuple[list[Transition], list[Unseen]]:
+    """Return the transitions in the order of the deploys, and the moves that nobody saw.
+
+    ``clock`` is the server's against ours, estimated here where it is not given.
+    """
+    clock = clock or estimate_clock(history.observations, history.run.origin_unix_ns)
+    answers = answers_in(history.observations, clock, history.run.origin_unix_ns)
     if answers.seq.size == 0:
         return [], []
     course = course_of(answers, history.steps)
@@ -96,13 +112,33 @@ def transitions_in(history: History) -> tuple[list[Transition], list[Unseen]]:
         if missing is None:
             seen.append(place)
         else:
-            unseen.append(Unseen(course[place - 1].release, course[place].release, missing))
+            unseen.append(_unseen(answers, ranks, course, place, missing))
     zeros = [_zero_ns(answers, ranks, course, place) for place in seen]
     phases = _phases(zeros, history.steps)
     return [
         _transition(history, answers, ranks, course, place, phase)
         for place, phase in zip(seen, phases, strict=True)
     ], unseen
+
+
+def _unseen(
+    answers: Answers,
+    ranks: NDArray[np.int64],
+    course: Sequence[State],
+    place: int,
+    missing: str,
+) -> Unseen:
+    start, state = course[place - 1].release, course[place]
+    settled_ns = None
+    if missing == start and state.switch_ns is not None:
+        old = (ranks >= 0) & (ranks < place)
+        settled_ns = _on_clock(state.switch_ns, settled(*_since(answers, old, state.switch_ns)))
+    return Unseen(start, state.release, missing, state.switch_ns, settled_ns)
+
+
+def _on_clock(zero_ns: int, when: Settled) -> int | None:
+    """Return the upper bound on the run's clock."""
+    return None if when.upper_s is None else zero_ns + round(when.upper_s * 1e9)
 
 
 def _missing(ranks: NDArray[np.int64], course: Sequence[State], place: int) -> str | None:
@@ -146,10 +182,16 @@ def _transition(
     is_new, is_old = ranks >= place, is_known & (ranks < place)
     first_new, last_old = answers.first(is_new), answers.last(is_old)
     stale, answered = _stale_between(answers, is_new, is_old, first_new, last_old)
-    span = max(0, int(answers.served[last_old]) - int(answers.served[first_new]))
+    span = max(0, int(answers.served[last_old]) - int(answers.served[first_new])) if stale else 0
+    certain = first_certain(answers, is_new, is_old, history.sources)
+    last_before_ns = _last_before_ns(answers, is_new, is_old)
+    surely_ns = phase.zero_ns if last_before_ns is None else min(phase.zero_ns, last_before_ns)
+    outage, poster_outage = longest_outages(
+        history.observations, min(phase.deploy_ns, surely_ns), phase.next_deploy_ns
+    )
     times_s, flags = _since(answers, is_old, phase.zero_ns)
     when = settled(times_s, flags)
-    settled_ns = None if when.upper_s is None else phase.zero_ns + round(when.upper_s * 1e9)
+    settled_ns = _on_clock(phase.zero_ns, when)
     bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
     calls_ok, calls_ng = _ok_and_ng(history.observations, phase)
     fail, unknown, cold_starts = _errors(history.observations, phase, settled_ns)
@@ -166,6 +208,11 @@ def _transition(
         certain_window_s=certain_window_ns(answers, is_new, is_old, history.sources) / 1e9,
         settled=when,
         settled_ns=settled_ns,
+        last_before_ns=last_before_ns,
+        is_ordered=answers.by_server_clock,
+        outage=outage,
+        poster_outage=poster_outage,
+        side_by_side=_side_by_side(history, answers, ranks, place, phase.zero_ns),
         answered=answered,
         stale=stale,
         stale_ci=wilson(stale, answered),
@@ -182,9 +229,7 @@ def _transition(
         stages=stages_of(
             history.steps, course[place].switch_ns, answers.sent_ns[is_known], is_old[is_known]
         ),
-        overlap=first_certain(answers, is_new, is_old, history.sources) or bounding
-        if stale
-        else None,
+        overlap=certain or (bounding if stale else None),
         old_answers=int(is_old.sum()),
         new_answers=int(is_new.sum()),
     )
@@ -203,10 +248,11 @@ def _stale_between(
     it is not called stale.
     """
     begins, ends = answers.served[first_new], answers.served[last_old]
-    stale = int((is_old & (answers.served > begins)).sum())
+    stale = int((is_old & answers.in_order & (answers.served > begins)).sum())
     if stale == 0:
         return 0, 0
     within = (answers.served >= begins) & (answers.served <= ends) & (is_new | is_old)
+    within &= answers.in_order
     return stale, int(within.sum())
 
 
@@ -220,6 +266,39 @@ def _since(
         order = np.argsort(sent_ns, kind="stable")
         sent_ns, flags = sent_ns[order], flags[order]
     return (sent_ns - zero_ns) / 1e9, flags
+
+
+def _last_before_ns(
+    answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.bool_]
+) -> int | None:
+    """Return when the last old answer was asked for that came in before any new one."""
+    before = is_old & (answers.received_ns <= answers.received_ns[is_new].min())
+    return int(answers.sent_ns[before].max()) if before.any() else None
+
+
+def _side_by_side(
+    history: History, answers: Answers, ranks: NDArray[np.int64], place: int, zero_ns: int
+) -> SideBySide | None:
+    """Compare old and new from the arrival of the first new to the sending of the last old."""
+    is_new, is_old = ranks >= place, (ranks >= 0) & (ranks < place)
+    from_ns, to_ns = int(answers.received_ns[is_new].min()), int(answers.sent_ns[is_old].max())
+    if from_ns >= to_ns:
+        return None
+    # Within a few seconds a release is old or new, whichever visit of the course it was.
+    young = {answers.names[code] for code in np.unique(answers.release[is_new])}
+    elder = {answers.names[code] for code in np.unique(answers.release[is_old])} - young
+    calls = (
+        with_release(history.observations, ("ok", "fail"))
+        .filter(pl.col("release").cast(pl.String).is_in([*young, *elder]))
+        .select(
+            pl.col("release").cast(pl.String).is_in(list(young)).alias("is_new"),
+            (pl.col("outcome") == "ok").alias("ok"),
+            "sent_ns",
+            (pl.col("received_ns") - latency_start(history.run.loop)).alias("latency_ns"),
+        )
+        .filter(pl.col("sent_ns").is_between(from_ns, to_ns))
+    )
+    return side_by_side(calls.collect(), zero_ns, from_ns, to_ns)
 
 
 def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.bool_]) -> int:

@@ -19,6 +19,7 @@ COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
     ("settled by", "upper bound, under 1 % stale", lambda line: _seconds(line.settled_by_s)),
     ("stale", "old answers within the window", lambda line: _stale(line)),
     ("in stage", "old answers while the first weight was held", lambda line: _in_stage(line)),
+    ("outage", "longest without an ok answer", lambda line: _seconds(line.outage_s or 0.0)),
     ("inv", "new, then old again, for one poster", lambda line: str(line.inversions)),
     ("chim", "old code with new configuration", lambda line: str(line.chimeras)),
     ("fail", "calls", lambda line: str(line.failed)),

@@ -22,7 +22,7 @@ import vl_convert
 from markupsafe import Markup
 
 from poster.judge.analysis import Result
-from poster.judge.verdict import name_of
+from poster.judge.releases import name_of
 from poster.report import text
 from poster.report.page import words
 from poster.report.page.figures import figures_of
@@ -56,7 +56,7 @@ def render(result: Result, history: History) -> str:
         errors=result.calls.fail + result.calls.unknown,
         environments=any(release.instances for release in result.releases),
         store_read=text.store_read(result.checks),
-        findings=list(text.findings(result.checks)),
+        findings=[(check.title, finding) for check, finding in result.checks.made()],
         measured=words.measured(result),
         simulation=words.simulation(result.run),
         data=_json(data),

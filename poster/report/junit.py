@@ -13,25 +13,9 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from poster.judge.analysis import Result
 from poster.judge.budgets import Judged
-from poster.judge.checks import Checks, Finding
+from poster.judge.checks import CHECKS, Checks
 from poster.report.plain import plain
 from poster.report.text import headline
-
-# Names of the check, whether it needs the store, the budget that covers it.
-CHECKS: tuple[tuple[str, str, bool, str | None], ...] = (
-    ("lost_writes", "acknowledged writes are in the store", True, "lost"),
-    ("duplicate_rows", "no todo is in the store twice", True, None),
-    ("phantom_rows", "every row was asked for", True, None),
-    ("failed_but_written", "what was answered no is not in the store", True, None),
-    ("marker_mismatches", "answers and rows name the same release", True, None),
-    ("chimeras", "code and configuration are of one release", False, "chimeras"),
-    ("mixed_versions", "a version answers with one code", False, None),
-    ("outside_call", "the server's time lies within the call", False, None),
-    ("sequence_gaps", "no call is missing in the history", False, None),
-    ("repeated_seqs", "no call is in the history twice", False, None),
-    ("malformed_lines", "every line of the history is a row", False, None),
-    ("torn_bytes", "the history ends with a whole line", False, None),
-)
 
 
 def render(result: Result, budgets: Sequence[Judged]) -> str:
@@ -73,13 +57,11 @@ def _budget_cases(budgets: Sequence[Judged]) -> Iterator[Element]:
 
 def _check_cases(checks: Checks, budgets: Sequence[Judged]) -> Iterator[Element]:
     covered = {budget.name for budget in budgets}
-    for name, promise, needs_store, budget in CHECKS:
-        if budget in covered:
+    for name, check in CHECKS.items():
+        if check.budget in covered or not check.is_fault:
             continue
-        case = Element("testcase", name=promise)
-        found = getattr(checks, name)
-        finding = found if isinstance(found, Finding) else Finding(found)
-        if needs_store and checks.rows_read is None:
+        case, finding = Element("testcase", name=check.promise), checks[name]
+        if check.needs_store and checks.rows_read is None:
             SubElement(case, "skipped", message="no rows.jsonl: nobody looked into the store")
         elif finding.count:
             witnesses = "; ".join(finding.witnesses)

@@ -10,11 +10,11 @@ import textwrap
 from collections.abc import Iterator
 
 from poster.judge.analysis import Result
-from poster.judge.checks import Checks, Finding
+from poster.judge.checks import Checks
+from poster.judge.releases import name_of
 from poster.judge.stages import Stage
 from poster.judge.statistics import CONFIDENCE
 from poster.judge.transition import Quantiles, Transition
-from poster.judge.verdict import name_of
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
 from poster.rows.history import History
@@ -43,31 +43,43 @@ def render(result: Result, history: History) -> str:
 
 
 def headline(result: Result) -> str:
-    """Return the answer in one sentence, not yet made plain."""
-    chimeras, deploys = _chimeras(result.checks.chimeras), len(result.transitions)
+    """Return the answer in one sentence, not yet made plain; what the reader must know first."""
+    deploys = len(result.transitions)
     if result.verdict == "clean":
         return (
-            f"Clean{chimeras and f' but for{chimeras}'}: no caller got old code after new code"
-            f"{_in_deploys(deploys, deploys)}, and no call failed while new code took over."
+            f"Clean: no caller got old code after new code{_in_deploys(deploys, deploys)}"
+            f"{_failures(result) or ', and no call failed'}."
         )
-    beside = chimeras and f", with{chimeras}"
     if result.verdict == "mixed":
-        mixed = [transition for transition in result.transitions if transition.stale]
+        mixed = [transition for transition in result.transitions if transition.overlap]
+        if not mixed:
+            return f"Mixed{_beside(result)}: callers got code and settings of two releases at once."
         longest = max(transition.window_s for transition in mixed)
         return (
-            f"Mixed{beside}: callers got old and new code for up to {longest:.3f} s"
+            f"Mixed{_beside(result)}: callers got old and new code for up to {longest:.3f} s"
             f"{_in_deploys(len(mixed), deploys)}; {result.witness}."
         )
     if result.verdict == "broken":
-        return f"Broken{beside}: {result.witness}."
-    return f"Unknown{beside}, the rows cannot tell: {result.witness}."
+        return f"Broken{_beside(result, failures=False)}: {result.witness}."
+    return f"Unknown{_beside(result)}, the rows cannot tell: {result.witness}."
 
 
-def _chimeras(found: Finding) -> str:
-    if found.count == 0:
-        return ""
+def _beside(result: Result, failures: bool = True) -> str:
+    """Return what else must not be overlooked."""
+    found = result.checks["chimeras"]
     calls = "1 chimera" if found.count == 1 else f"{found.count} chimeras"
-    return f" {calls} ({found.witnesses[0]})"
+    said = f", with {calls} ({found.witnesses[0]})" if found.count else ""
+    return said + (_failures(result) if failures else "")
+
+
+def _failures(result: Result) -> str:
+    """Return how many calls failed in the whole run, a clause of its own; empty if none did."""
+    calls = result.calls
+    if calls.fail == 0:
+        return ""
+    throttled = f", {calls.throttled} of them throttled" if calls.throttled else ""
+    beyond = "" if result.verdict != "clean" else "; no more often than before while it took over"
+    return f", but {calls.fail} of {calls.total} calls failed{throttled}{beyond}"
 
 
 def _in_deploys(some: int, deploys: int) -> str:
@@ -196,9 +208,42 @@ def _deploy_lines(number: int, transition: Transition) -> Iterator[str]:
         f"{transition.fail} failed, {transition.unknown} unknown until settled;"
         f" {transition.cold_starts} cold starts",
     )
+    yield from _outage_lines(transition)
     yield _row("  latency ms", "".join(f"{name:>10}" for name in ("p50", "p90", "p99", "max")))
     for phase, quantiles in transition.latency_ms.items():
         yield _row(f"    {phase}", _quantiles(quantiles))
+    yield from _side_lines(transition)
+
+
+def _outage_lines(transition: Transition) -> Iterator[str]:
+    for label, outage in (
+        ("  outage", transition.outage),
+        ("   of one poster", transition.poster_outage),
+    ):
+        if outage is not None:
+            upper = "open" if outage.upper_s is None else f"{outage.upper_s:.3f}"
+            yield _row(
+                label,
+                f"{outage.s:.3f} s without an ok answer ({outage.lower_s:.3f} to {upper}),"
+                f" calls {outage.first_seq} to {outage.last_seq}",
+            )
+
+
+def _side_lines(transition: Transition) -> Iterator[str]:
+    both = transition.side_by_side
+    if both is None:
+        return
+    for name, side in (("old", both.old), ("new", both.new)):
+        low, high = side.fail_ci
+        shown = ", ".join(
+            f"{quantile} {_number(value)} ({_number(lower)} to {_number(upper)})"
+            for quantile, (value, lower, upper) in side.latency_ms.items()
+        )
+        calls = side.ok + side.fail
+        yield _row(
+            f"  {name} meanwhile",
+            f"{shown}; {side.fail} of {calls} failed ({low:.0%} to {high:.0%})",
+        )
 
 
 def _gate_lines(transition: Transition, steps: list[Step]) -> Iterator[str]:
@@ -262,9 +307,12 @@ def _quantiles(quantiles: Quantiles) -> str:
 
 
 def _check_lines(checks: Checks) -> Iterator[str]:
+    made = list(checks.made())
+    found = [(check, finding) for check, finding in made if finding.count]
     yield f"checks ({store_read(checks)})"
-    for name, finding in findings(checks):
-        yield _check(name, finding.count)
+    yield f"  {len(made) - len(found)} of {len(made)} found nothing"
+    for check, finding in found:
+        yield f"  {check.title:<26}{finding.count}"
         for witness in finding.witnesses:
             yield f"      {plain(witness)}"
 
@@ -274,30 +322,6 @@ def store_read(checks: Checks) -> str:
     if checks.rows_read is None:
         return "no rows.jsonl: what needs the store was not checked"
     return f"{checks.rows_read} rows read from the store"
-
-
-def findings(checks: Checks) -> Iterator[tuple[str, Finding]]:
-    """Yield the checks that were made, by the names that reports use."""
-    if checks.rows_read is not None:
-        yield "lost writes", checks.lost_writes
-        yield "duplicate rows", checks.duplicate_rows
-        yield "phantom rows", checks.phantom_rows
-        yield "answered no, but written", checks.failed_but_written
-        yield "answer and row differ", checks.marker_mismatches
-        yield "unknown, written", Finding(checks.unknown_written.count)
-        yield "unknown, not written", Finding(checks.unknown_not_written.count)
-    yield "chimeras", checks.chimeras
-    yield "two codes, one version", checks.mixed_versions
-    yield "server time outside call", checks.outside_call
-    yield "missing in sequence", checks.sequence_gaps
-    yield "repeated in sequence", checks.repeated_seqs
-    yield "malformed lines", Finding(checks.malformed_lines)
-    if checks.torn_bytes:
-        yield "torn bytes at the end", Finding(checks.torn_bytes)
-
-
-def _check(name: str, count: int) -> str:
-    return f"  {name:<26}{count}"
 
 
 def _row(label: str, text: str) -> str:

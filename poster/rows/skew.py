@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 SLICES = 10
 SLICE_CALLS = 50  # fewer calls bound the skew of a slice badly
 RESOLUTION_MS = 1.0
+MAX_DRIFT = 0.01  # ms per ms, a hundred times that of a crystal: more is a clock that is set
+ROUNDING_MS = 0.001  # of a skew's last digit
+STEADY_MS = 10.0  # slices that differ by more are not of one clock
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class ClockEstimate:
     drift_ms: float | None = None  # skew at the end of the run minus skew at its start
     outside_seqs: tuple[int, ...] = ()  # calls whose server time fits no common skew (first few)
     outside: int = 0
+    is_steady: bool = True  # False: no one clock is behind the server's times
 
 
 NO_ESTIMATE = ClockEstimate(None, None)
@@ -74,13 +78,27 @@ def estimate_clock(observations: pl.DataFrame, origin_unix_ns: int) -> ClockEsti
     )
     bottom = min(pair[0] for pair in common) + float(trend.min())
     top = max(pair[1] for pair in common) + float(trend.max())
+    apart_ms = max(pair[0] for pair in common) - min(pair[1] for pair in common)
     return ClockEstimate(
+        is_steady=apart_ms <= STEADY_MS,
         skew_ms=round((bottom + top) / 2, 3),
         error_ms=round((top - bottom) / 2, 3),
         drift_ms=round(float(trend[-1] - trend[0]), 3),
         outside_seqs=tuple(seq[outside][:MAX_WITNESSES].tolist()),
         outside=int(outside.sum()),
     )
+
+
+def fits_call(clock: ClockEstimate, origin_unix_ns: int) -> pl.Expr:
+    """Return whether the server's time lies within the call at the estimated skew; never null."""
+    if clock.skew_ms is None or clock.error_ms is None:
+        return pl.lit(False)
+    offset = pl.col("server_ms").cast(pl.Float64) - origin_unix_ns / 1e6
+    earliest, latest = clock.skew_ms - clock.error_ms, clock.skew_ms + clock.error_ms
+    within = (offset - pl.col("received_ns") / 1e6 <= latest + ROUNDING_MS) & (
+        offset + RESOLUTION_MS - pl.col("sent_ns") / 1e6 >= earliest - ROUNDING_MS
+    )
+    return within.fill_null(False)
 
 
 def _trend(
@@ -94,6 +112,7 @@ def _trend(
     middles = [float(np.median(at[part])) for part in slices]
     apart = middles[-1] - middles[0]
     slope = (centres[-1] - centres[0]) / apart if apart > 0 else 0.0
+    slope = min(MAX_DRIFT, max(-MAX_DRIFT, slope))
     trend: NDArray[np.float64] = slope * (at - at[0])
     return trend
 

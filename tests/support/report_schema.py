@@ -10,8 +10,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from poster.judge.checks import CHECKS
+
 NULL = type(None)
 QUANTILES = {"p50": (float, NULL), "p90": (float, NULL), "p99": (float, NULL), "max": (float, NULL)}
+BOUNDED = [(float, NULL)]
+SIDE = {
+    "ok": int,
+    "fail": int,
+    "fail_ci": [float],
+    "latency_ms": {"p50": BOUNDED, "p99": BOUNDED},
+}
+OUTAGE = {
+    "s": float,
+    "lower_s": float,
+    "upper_s": (float, NULL),
+    "first_seq": int,
+    "last_seq": int,
+    "calls": int,
+}
 TRANSITION = {
     "from": str,
     "to": str,
@@ -32,6 +49,9 @@ TRANSITION = {
     "inversions": int,
     "errors": {"fail": int, "unknown": int},
     "latency_ms": {"before": QUANTILES, "during": QUANTILES, "after": QUANTILES},
+    "side_by_side": (NULL, {"from_s": float, "to_s": float, "old": SIDE, "new": SIDE}),
+    "outage": (NULL, OUTAGE),
+    "poster_outage": (NULL, OUTAGE),
     "stale_share": [[float]],
     "stages": [
         {
@@ -47,7 +67,7 @@ TRANSITION = {
 REPORT = {
     "schema": int,
     "run_id": str,
-    "calls": {"total": int, "ok": int, "fail": int, "unknown": int},
+    "calls": {"total": int, "ok": int, "fail": int, "unknown": int, "throttled": int},
     "releases": [
         {
             "release": str,
@@ -60,15 +80,7 @@ REPORT = {
     "transitions": [TRANSITION],
     "checks": {
         "rows_read": (int, NULL),
-        "lost_writes": int,
-        "duplicate_rows": int,
-        "phantom_rows": int,
-        "marker_mismatches": int,
-        "chimeras": int,
-        "unknown_written": int,
-        "unknown_not_written": int,
-        "sequence_gaps": int,
-        "malformed_lines": int,
+        **dict.fromkeys(CHECKS, int),
     },
     "merged": [
         {"run_id": str, "calls": int, "offset_ms": (float, NULL), "error_ms": (float, NULL)}
@@ -85,6 +97,8 @@ REPORT = {
 
 def differences(value: Any, schema: Any = REPORT, path: str = "report") -> list[str]:
     """Return where a value is not what the schema says; empty if it is exactly that."""
+    if isinstance(schema, tuple) and isinstance(schema[-1], dict):
+        return [] if value is None else differences(value, schema[-1], path)
     if isinstance(schema, dict):
         if not isinstance(value, dict) or list(value) != list(schema):
             return [f"{path}: keys {list(value) if isinstance(value, dict) else value!r}"]

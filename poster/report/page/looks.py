@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from poster.judge.analysis import ReleaseSeen
-from poster.judge.verdict import name_of
+from poster.judge.releases import name_of
 from poster.report.page.sample import FAILED, MOST_RELEASES, UNKNOWN, UNNAMED
 from poster.report.plain import plain
 

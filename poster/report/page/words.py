@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from poster.judge.analysis import ReleaseSeen, Result
+from poster.judge.releases import name_of
 from poster.judge.statistics import CONFIDENCE
 from poster.judge.transition import Quantiles, Transition
-from poster.judge.verdict import name_of
 from poster.report import text
 from poster.report.excerpt import Excerpt, excerpt
 from poster.report.page.figures import Looks

@@ -51,8 +51,9 @@ def test_a_mixture_shows_in_window_stale_share_and_inversions() -> None:
 
 
 def test_failures_and_silence_are_totals_of_their_own() -> None:
-    broken = line("aaaaaaaaaa|b!b?bbbbb")
-    assert (broken.failed, broken.unknown, broken.verdict) == (1, 1, "broken")
+    broken = line("a" * 30 + "|b!!!!!b?bb")
+    assert (broken.failed, broken.unknown, broken.verdict) == (5, 1, "broken")
+    assert broken.outage_s == pytest.approx(0.6)
 
 
 def test_times_of_several_deploys_are_medians_and_their_share_has_no_interval() -> None:
@@ -98,7 +99,7 @@ def test_the_simulation_is_named_under_the_table() -> None:
 
 @pytest.mark.parametrize("suffix", [".svg", ".html"])
 def test_a_plot_has_a_strip_per_run(suffix: str, tmp_path: Path) -> None:
-    runs = [run_of("aaaaaaa|bababbbb"), run_of("aaaaaaa|b!bbbbb", way="delete-old")]
+    runs = [run_of("aaaaaaa|bababbbb"), run_of("a" * 30 + "|b!!!!!b", way="delete-old")]
     save(strips([(run, analyse(run, None)) for run in runs]), tmp_path / f"plot{suffix}")
     drawn = (tmp_path / f"plot{suffix}").read_text()
     assert "sam, lag published: mixed" in drawn

@@ -92,13 +92,15 @@ def test_text_of_a_run_in_which_most_things_happened(golden: Callable[[str, str]
 @pytest.mark.parametrize(
     ("calls", "begins"),
     [
-        ("aaa|bbbbb", "Clean but for 1 chimera (call 2: code aaa, configuration bbb): no caller"),
+        (
+            "aaa|" + "b" * 300,
+            "Mixed, with 1 chimera (call 2: code aaa, configuration bbb): callers",
+        ),
         ("aaa|babbb", "Mixed, with 1 chimera (call 2: code aaa, configuration bbb): callers got"),
         (
-            "aaa|b!bbb",
-            "Broken, with 1 chimera (call 2: code aaa, configuration bbb): call 5 failed",
+            "a" * 30 + "|b!!!!!b",
+            "Broken, with 1 chimera (call 2: code aaa, configuration bbb): call 32 failed",
         ),
-        ("aaa|", "Unknown, with 1 chimera (call 2: code aaa, configuration bbb), the rows cannot"),
     ],
 )
 def test_chimeras_are_in_the_first_sentence_whatever_the_verdict(calls: str, begins: str) -> None:
@@ -118,9 +120,11 @@ def test_chimeras_are_in_the_first_sentence_whatever_the_verdict(calls: str, beg
 @pytest.mark.parametrize(
     ("calls", "begins"),
     [
-        ("aaa|bbbbb", "Clean: no caller got old code after new code, and no call failed"),
+        ("aaa|" + "b" * 300, "Clean: no caller got old code after new code, and no call failed"),
+        ("a!aa|" + "b" * 300, "Clean: no caller got old code after new code, but 1 of 304 calls"),
         ("aaa|babbb", "Mixed: callers got old and new code for up to 0.100 s; call 5, sent after"),
-        ("aaa|b!bbb", "Broken: call 5 failed with HTTP 502 while version 2 took over"),
+        ("a" * 30 + "|b!!!!!b", "Broken: call 32 failed with HTTP 502 while version 2 took over"),
+        ("aaa|b!bbb", "Unknown, but 1 of 8 calls failed, the rows cannot tell: call 5 failed"),
         ("aaa|", "Unknown, the rows cannot tell: the alias moved from 1 to 2, but no call"),
         ("", "Unknown, the rows cannot tell: no call was answered by a new release (0 calls)"),
     ],

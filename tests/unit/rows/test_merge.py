@@ -152,12 +152,15 @@ def test_gaps_and_repeats_are_those_of_the_runs() -> None:
         ]
     )
     checks = analyse(merged, None).checks
-    assert (checks.sequence_gaps.count, checks.sequence_gaps.witnesses) == (
+    assert (checks["sequence_gaps"].count, checks["sequence_gaps"].witnesses) == (
         2,
         ("run 2, calls 2 to 3",),
     )
-    assert (checks.repeated_seqs.count, checks.repeated_seqs.witnesses) == (1, ("run 1, call 92",))
-    assert (checks.malformed_lines, checks.torn_bytes) == (3, 5)
+    assert (checks["repeated_seqs"].count, checks["repeated_seqs"].witnesses) == (
+        1,
+        ("run 1, call 92",),
+    )
+    assert (checks["malformed_lines"].count, checks["torn_bytes"].count) == (3, 5)
 
 
 def judged(first: Sequence[Observation], second: Sequence[Observation]) -> Result:

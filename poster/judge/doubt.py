@@ -1,0 +1,235 @@
+"""Why "clean" cannot be claimed. Pure.
+
+A mixture can be hidden: by calls whose outcome is unknown, by answers that name no release, by
+calls that are missing from the history, and by posters that did not ask. Each of them is doubt
+where it may have hidden an old answer after a new one: from the deploy's first step on or, where no
+step says when it began, from the deploy before on; until callers were settled.
+
+Invariant: a history with less in it is never less in doubt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from poster.judge.checks import Checks
+from poster.judge.evidence import under_way
+from poster.judge.harm import Tested
+from poster.judge.overlap import Overlap
+from poster.judge.releases import name_of, with_release
+from poster.judge.statistics import CLEAN_RUN
+from poster.judge.stretches import Stretch
+from poster.judge.transition import Transition, Unseen
+from poster.rows.history import History
+
+GAP_S = 1.0  # a poster that is silent for longer and ten times its usual pause has stopped
+GAP_FACTOR = 10
+LONGEST_CALL_NS = 30_000_000_000  # API Gateway answers after 29 s at the latest
+
+
+def reasons(
+    history: History,
+    transitions: Sequence[Transition],
+    unseen: Sequence[Unseen],
+    stretches: Sequence[Stretch],
+    tests: Sequence[Tested],
+    checks: Checks,
+) -> Iterator[str]:
+    """Yield why "clean" cannot be claimed, each as a clause that names the rows."""
+    for each in tests:
+        if each.failed and not each.calls_before:
+            yield f"{each.witness}, and no earlier call gives a baseline"
+        elif not each.is_excused:
+            yield f"{each.witness}, which is too few to tell whether that is the deploy's doing"
+    for move in unseen:
+        yield (
+            f"the alias moved from {move.start} to {move.to}, but no call was answered by "
+            f"{name_of(move.missing)}"
+        )
+    if not transitions:
+        calls = history.observations.height
+        yield f"no call was answered by a new release ({calls} calls): there is nothing to judge"
+    yield from _placement(history, transitions)
+    for took_over in transitions:
+        if took_over.settled_ns is None:
+            yield (
+                f"too few calls followed the switch to {name_of(took_over.to)}, of which the first "
+                f"new answer is call {took_over.first_new_seq}: clean takes"
+                f" {CLEAN_RUN} new answers in a row"
+            )
+    yield from _hidden(history, transitions, stretches)
+    missing = checks["sequence_gaps"].count
+    if checks["malformed_lines"].count > missing:
+        yield (
+            f"{checks['malformed_lines'].count} lines are no rows, and the numbers of the calls do "
+            "not say where they belong"
+        )
+
+
+def _placement(history: History, transitions: Sequence[Transition]) -> Iterator[str]:
+    """Yield which order of answers rests on clocks that prove nothing."""
+    for each in transitions:
+        if each.stale and not is_proven(each):
+            assert each.overlap is not None  # stale answers come with an overlap
+            yield _unproven(each, each.overlap)
+    unplaced = [source.run_id for source in history.sources if source.error_ms is None]
+    if unplaced and len(history.sources) > 1:
+        yield (
+            f"{unplaced[0]} is placed by its wall clock alone, so its answers and those of the "
+            "other histories have no order"
+        )
+
+
+def is_proven(transition: Transition) -> bool:
+    """Whether an old answer surely came after a new one."""
+    overlap = transition.overlap
+    return overlap is not None and (overlap.certain or transition.is_ordered)
+
+
+def _unproven(transition: Transition, overlap: Overlap) -> str:
+    return (
+        f"call {overlap.old_seq} was answered by {name_of(transition.start)} after call "
+        f"{overlap.new_seq} was answered by {name_of(transition.to)}, but both were under way at "
+        "once, and no server's clock that agrees with the calls says which was served first"
+    )
+
+
+def _hidden(
+    history: History, transitions: Sequence[Transition], stretches: Sequence[Stretch]
+) -> Iterator[str]:
+    """Yield what may have hidden an old answer after a new one."""
+    calls = _lifetimes(history)
+    after_ns = int(history.observations["sent_ns"].min() or 0) - LONGEST_CALL_NS  # type: ignore[arg-type]
+    begins = {id(each.transition): each.begin_ns for each in stretches}
+    for each in transitions:
+        begin_ns = begins.get(id(each), each.phase.zero_ns)
+        surely_ns = begin_ns if each.last_before_ns is None else each.last_before_ns
+        # Where nothing says when the deploy began, a new answer may hide anywhere before.
+        is_told = each.switch_ns is not None or begin_ns < surely_ns
+        told_ns = begin_ns if is_told else after_ns
+        within = under_way(told_ns, each.settled_ns)
+        where = f"while {name_of(each.to)} took over from {name_of(each.start)}"
+        yield from _hiding(calls.filter(within), where)
+        silence = _silence(history.observations, min(begin_ns, surely_ns), each.settled_ns)
+        # A deploy may take long before anything moves: only around the move does silence hide.
+        if is_told:
+            silence = _silence(
+                history.observations, min(each.phase.zero_ns, surely_ns), each.settled_ns
+            )
+        if silence is not None:
+            yield f"{silence} around the switch to {name_of(each.to)}"
+        after_ns = max(after_ns, each.settled_ns or after_ns)
+
+
+def _hiding(calls: pl.DataFrame, where: str) -> Iterator[str]:
+    for kind, said in (
+        ("unknown", "has an unknown outcome"),
+        ("nameless", "was answered, but names no release,"),
+        ("missing", "is missing from the history"),
+    ):
+        found = calls.filter(pl.col("kind") == kind).sort("seq")
+        if found.height:
+            count = int(found["count"].sum())
+            others = f", as {count - 1} more," if count > 1 else ""
+            yield f"call {found['seq'][0]} {said}{others} {where}: it may have got old code"
+
+
+def _lifetimes(history: History) -> pl.DataFrame:
+    """Return when the calls were under way that do not say who answered: seq, kind, count."""
+    calls = history.observations.lazy()
+    schema = ["seq", "kind", "count", "sent_ns", "received_ns"]
+    longest_ns = pl.lit(LONGEST_CALL_NS)
+    later = longest_ns + pl.col("sent_ns")
+    if history.run.loop == "closed":
+        # Its poster's next call says that this one was over.
+        next_ns = pl.col("sent_ns").shift(-1).over("poster", order_by="sent_ns")
+        later = pl.min_horizontal(later, next_ns.fill_null(later))
+    unknown = (
+        calls.with_columns(later.alias("_later"))
+        .filter(pl.col("outcome") == "unknown")
+        .with_columns(
+            pl.lit("unknown").alias("kind"),
+            pl.lit(1, pl.Int64).alias("count"),
+            pl.coalesce("received_ns", "_later").alias("received_ns"),
+        )
+        .select(schema)
+    )
+    nameless = (
+        with_release(history.observations)
+        .filter(pl.col("release").is_null())
+        .with_columns(pl.lit("nameless").alias("kind"), pl.lit(1, pl.Int64).alias("count"))
+        .select(schema)
+    )
+    return pl.concat([*pl.collect_all([unknown, nameless]), _missing(history)])
+
+
+def _missing(history: History) -> pl.DataFrame:
+    """Return the gaps in the numbers: sent between its neighbours, over as late as any call."""
+    names = ("run", "run_seq") if history.sources else ("poster", "seq")
+    calls = history.observations
+    run = calls[names[0]] if history.sources else pl.zeros(calls.height, pl.Int64, eager=True)
+    ordered = (
+        calls.lazy()
+        .select(run.alias("run"), pl.col(names[1]).alias("seq"), "sent_ns", "received_ns")
+        .filter(pl.col("seq") > 0)
+        .sort("run", "seq")
+    )
+    longest_ns = (calls["received_ns"] - calls["sent_ns"]).max() or 0
+    before = pl.col("seq").shift(1).over("run").fill_null(0)
+    # A call that was sent first may have been written last: the latest sending so far counts.
+    return (
+        ordered.with_columns(
+            (before + 1).alias("first"),
+            (pl.col("seq") - before - 1).alias("count"),
+            pl.col("sent_ns").shift(1).over("run").alias("earlier_ns"),
+        )
+        .filter(pl.col("count") > 0)
+        .select(
+            pl.col("first").alias("seq"),
+            pl.lit("missing").alias("kind"),
+            "count",
+            pl.min_horizontal(pl.col("earlier_ns").fill_null(-(2**62)), "sent_ns").alias("sent_ns"),
+            (pl.col("sent_ns") + longest_ns).alias("received_ns"),
+        )
+        .collect()
+    )
+
+
+def _silence(observations: pl.DataFrame, begin_ns: int, end_ns: int | None) -> str | None:
+    """Return which poster stopped between begin and end, None if none did.
+
+    A poster that waits for an answer has not stopped, however slow the answer is. A poster's last
+    call ends its posting where the others go on.
+    """
+    history_ends_ns = observations["sent_ns"].max()
+    next_ns = pl.col("sent_ns").shift(-1).over("poster")
+    silences = (
+        observations.lazy()
+        .sort("poster", "sent_ns")
+        .select(
+            "poster",
+            pl.coalesce("received_ns", next_ns, "sent_ns").alias("begins_ns"),
+            next_ns.fill_null(history_ends_ns).alias("ends_ns"),
+        )
+        .with_columns((pl.col("ends_ns") - pl.col("begins_ns")).alias("silent_ns"))
+        .with_columns(
+            pl.max_horizontal(
+                pl.lit(GAP_S * 1e9), GAP_FACTOR * pl.col("silent_ns").median().over("poster")
+            ).alias("longest_ns")
+        )
+        .filter(
+            pl.col("silent_ns") > pl.col("longest_ns"),
+            pl.col("ends_ns") >= begin_ns,
+            pl.lit(True) if end_ns is None else pl.col("begins_ns") < end_ns,
+        )
+        .sort("begins_ns", "poster")
+        .select("poster", "silent_ns")
+        .head(1)
+        .collect()
+    )
+    if silences.is_empty():
+        return None
+    poster, silent_ns = silences.row(0)
+    return f"poster {poster} sent nothing for {silent_ns / 1e9:.1f} s"

@@ -1,0 +1,50 @@
+"""What of a history counts as evidence. Pure.
+
+A row that stands there twice is one call, and a call whose times cannot be (an answer before its
+call was sent, an ok without an answer) proves nothing about any order: its outcome is unknown. The
+checks count both; everything else looks at what is left.
+
+Invariant: evidence never holds more calls, or more answers, than the history does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import polars as pl
+
+from poster.rows.history import OUTCOMES, History
+
+
+def is_possible() -> pl.Expr:
+    """Return whether a call's times can be; never null."""
+    answered = pl.col("received_ns").is_not_null()
+    return (answered & (pl.col("received_ns") >= pl.col("sent_ns"))) | (
+        ~answered & (pl.col("outcome") != "ok")
+    )
+
+
+def under_way(begin_ns: int, end_ns: int | None) -> pl.Expr:
+    """Return which calls were under way at some moment from begin to end."""
+    ended = pl.coalesce("received_ns", "sent_ns") >= begin_ns
+    return ended if end_ns is None else ended & (pl.col("sent_ns") < end_ns)
+
+
+def evidence_of(history: History) -> History:
+    """Return the history without repeated rows and with impossible calls of unknown outcome."""
+    calls = history.observations
+    number = ["run", "run_seq"] if "run" in calls.columns else ["seq"]
+    if calls.select(number).is_duplicated().any():
+        same = [name for name in calls.columns if name != "seq" or number == ["seq"]]
+        calls = calls.unique(same, keep="first", maintain_order=True)
+    impossible = ~pl.col("_possible")
+    flagged = calls.with_columns(is_possible().alias("_possible"))
+    if not flagged["_possible"].all():
+        flagged = flagged.with_columns(
+            pl.when(impossible)
+            .then(pl.lit("unknown", OUTCOMES))
+            .otherwise("outcome")
+            .alias("outcome"),
+            pl.when(impossible).then(None).otherwise("received_ns").alias("received_ns"),
+        )
+    return dataclasses.replace(history, observations=flagged.drop("_possible"))

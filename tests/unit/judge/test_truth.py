@@ -1,0 +1,408 @@
+"""Histories whose truth is known, and which were once judged otherwise. The worst: "clean"."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from msgspec import structs
+
+from poster.judge.analysis import analyse
+from poster.report.text import headline
+from poster.rows.merge import merge
+from poster.rows.record import Observation
+from tests.support.truths import (
+    SWITCH_S,
+    Rows,
+    Who,
+    blanked,
+    clean_cut,
+    edited,
+    failing,
+    history,
+    made_unknown,
+    mixture,
+    moved,
+    result_of,
+    sent_s,
+    step,
+    told,
+)
+
+
+def verdict(rows: Rows) -> str:
+    return result_of(rows).verdict
+
+
+CONTROLS = {
+    "a clean cut": told(clean_cut, [moved()]),
+    "a clean cut that no step tells of": told(clean_cut),
+    "a clean cut, with a deploy-started": told(clean_cut, [step("deploy-started", 15), moved()]),
+    "a baseline with failures": told(failing(0, 60, every=100), [moved()]),
+    "a time-out long before the deploy": told(
+        lambda at_s, seq: "?" if seq == 50 else clean_cut(at_s, seq),
+        [step("deploy-started", 15), moved()],
+    ),
+    "a failure long after the switch": told(failing(50, 50.02), [moved()]),
+    "no version, only markers": edited(
+        told(clean_cut, [moved()]), lambda call: blanked(call, "function_version")
+    ),
+    "no server's clock": edited(
+        told(clean_cut, [moved()]), lambda call: blanked(call, "server_ms")
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_what_is_clean_is_clean(name: str) -> None:
+    result = result_of(CONTROLS[name])
+    assert result.verdict == "clean", result.witness
+
+
+@pytest.mark.parametrize("until_s", [0.5, 4.0])
+def test_what_is_mixed_is_mixed(until_s: float) -> None:
+    assert verdict(told(mixture(until_s), [moved()])) == "mixed"
+
+
+# 1. An outage between the last old answer and the first new one.
+
+
+def outage(seconds: float) -> Who:
+    return failing(SWITCH_S, SWITCH_S + seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 5, 30])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [],
+        [step("code-updated", SWITCH_S)],
+        [moved()],
+        [moved(SWITCH_S + 10)],
+        [step("deploy-started", 15), moved()],
+    ],
+    ids=["no steps", "code-updated", "alias", "alias 10 s late", "deploy-started"],
+)
+def test_an_outage_while_new_code_takes_over_is_broken(seconds: float, steps: Rows) -> None:
+    result = result_of([*told(outage(seconds)), *steps])
+    assert result.verdict == "broken", result.witness
+    longest = result.transitions[0].outage
+    assert longest is not None
+    assert longest.lower_s <= seconds + 0.05
+    assert longest.upper_s is not None
+    assert longest.upper_s >= seconds - 0.05
+
+
+def test_calls_in_flight_at_the_switch_that_end_as_502_are_broken() -> None:
+    def in_flight(call: Observation) -> Observation:
+        if SWITCH_S - 0.4 <= sent_s(call) < SWITCH_S:
+            return structs.replace(
+                blanked(call, "marker", "config_marker", "function_version", "server_ms"),
+                outcome="fail",
+                status=502,
+                received_ns=round((SWITCH_S + 0.1) * 1e9),
+            )
+        return call
+
+    assert verdict(edited(told(clean_cut, [moved()]), in_flight)) == "broken"
+
+
+# 2. The new release never answers.
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [moved()],
+        [step("deploy-started", 15), step("deploy-failed", 40)],
+        [step("deploy-started", 15), moved(), step("deploy-finished", 22)],
+        [],
+    ],
+    ids=["alias", "deploy-failed", "deploy-finished", "no steps"],
+)
+def test_a_release_that_fails_every_call_is_broken(steps: Rows) -> None:
+    assert verdict([*told(failing(SWITCH_S, 99)), *steps]) == "broken"
+
+
+def test_a_second_deploy_that_crashes_is_broken() -> None:
+    crashes = failing(40, 99)
+    steps = [step("deploy-started", 15), moved(), step("deploy-started", 39), moved(40, "2", "3")]
+    assert verdict(told(crashes, steps)) == "broken"
+
+
+def test_a_canary_that_crashes_and_is_rolled_back_is_broken() -> None:
+    crashes = failing(SWITCH_S, 30, lambda at_s, seq: "1", every=10)
+    steps = [moved(weight=0.1), moved(30, "2", "1", weight=0.0)]
+    assert verdict(told(crashes, steps)) == "broken"
+
+
+# 3. Deploys that failed, were repeated or overlap.
+
+
+def test_a_deploy_that_breaks_calls_and_is_repeated_is_broken() -> None:
+    first = failing(10, 15, lambda at_s, seq: "1" if at_s < 40 else "2")
+    steps = [
+        *(step("deploy-started", 10), step("deploy-failed", 15), step("deploy-started", 38)),
+        *(moved(40), step("deploy-finished", 41)),
+    ]
+    assert verdict(told(first, steps)) == "broken"
+
+
+def test_a_second_deploy_that_starts_before_the_first_ended_hides_nothing() -> None:
+    steps = [step("deploy-started", 10), step("deploy-started", 16), moved()]
+    assert verdict(told(failing(11, 14), steps)) == "broken"
+
+
+# 4. Clocks.
+
+
+def shifted(call: Observation, by_ms: int) -> Observation:
+    server_ms = call.server_ms
+    return call if server_ms is None else structs.replace(call, server_ms=server_ms + by_ms)
+
+
+CLOCKS = {
+    "two servers 5 s apart": lambda call: shifted(
+        call, -5000 if call.function_version == "1" else 0
+    ),
+    "ten servers of ten clocks": lambda call: shifted(call, 700 * (call.seq % 10)),
+    "a clock that stands still": lambda call: structs.replace(call, server_ms=1_598_499_490_000),
+    "seconds for milliseconds": lambda call: structs.replace(
+        call, server_ms=(call.server_ms or 0) // 1000
+    ),
+    "always 0": lambda call: structs.replace(call, server_ms=0),
+    "a clock that runs at double speed": lambda call: shifted(call, call.sent_ns // 1_000_000),
+}
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_an_overlap_on_our_own_clock_is_mixed_whatever_servers_say(name: str) -> None:
+    result = result_of(edited(told(mixture(4), [moved()]), CLOCKS[name]))
+    assert result.verdict == "mixed"
+    assert result.transitions[0].stale > 0
+    assert result.transitions[0].window_s == pytest.approx(4, abs=0.3)
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_clocks_that_disagree_make_no_mixture(name: str) -> None:
+    result = result_of(edited(told(clean_cut, [moved()]), CLOCKS[name]))
+    assert result.verdict in {"clean", "unknown"}
+    assert result.transitions[0].window_s < 0.1
+
+
+def test_a_cached_old_answer_is_mixed() -> None:
+    rows = told(clean_cut, [moved()])
+    old = rows[499]
+    assert isinstance(old, Observation)
+
+    def replayed(call: Observation) -> Observation:
+        if not (22 < sent_s(call) < 26 and call.seq % 10 == 0):
+            return call
+        return structs.replace(
+            call,
+            **{
+                name: getattr(old, name)
+                for name in ("marker", "config_marker", "function_version", "server_ms")
+            },
+        )
+
+    assert verdict(edited(rows, replayed)) == "mixed"
+
+
+def test_one_wrong_server_time_makes_no_window() -> None:
+    wrong = lambda call: shifted(call, 3_600_000) if call.seq == 900 else call  # noqa: E731
+    result = result_of(edited(told(clean_cut, [moved()]), wrong))
+    assert result.transitions[0].window_s == 0
+    assert result.verdict == "clean", result.witness
+
+
+# 5. What could show the mixture is hidden.
+
+
+def is_stale(call: Observation) -> bool:
+    return call.function_version == "1" and sent_s(call) >= SWITCH_S
+
+
+HIDDEN = {
+    "unknown": lambda call: made_unknown(call) if is_stale(call) else call,
+    "names no version": lambda call: (
+        blanked(call, "function_version", "marker") if is_stale(call) else call
+    ),
+    "missing": lambda call: None if is_stale(call) else call,
+    "says $LATEST": lambda call: (
+        structs.replace(call, function_version="$LATEST", marker=None) if is_stale(call) else call
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("steps", [[moved()], []], ids=["alias", "no steps"])
+def test_a_mixture_that_is_hidden_is_never_clean(name: str, steps: Rows) -> None:
+    assert verdict([*edited(told(mixture(4)), HIDDEN[name]), *steps]) == "unknown"
+
+
+def test_lines_that_cannot_be_read_are_never_clean() -> None:
+    found = dataclasses.replace(history(told(clean_cut, [moved()])), malformed_lines=3)
+    assert analyse(found, rows=None).verdict == "unknown"
+
+
+# 6. Identity.
+
+
+@pytest.mark.parametrize("version", [None, "$LATEST", "02"])
+def test_a_lost_version_header_makes_no_release(version: str | None) -> None:
+    def lost(call: Observation) -> Observation:
+        if call.seq % 2 or (call.function_version == "1" and version == "02"):
+            return call
+        return structs.replace(call, function_version=version)
+
+    result = result_of(edited(told(clean_cut, [moved()]), lost))
+    assert [release.release for release in result.releases] == ["1", "2"]
+    assert result.verdict == "clean", result.witness
+
+
+def test_a_lost_marker_makes_no_release() -> None:
+    lost = lambda call: blanked(call, "marker") if call.seq % 3 else call  # noqa: E731
+    assert verdict(edited(told(clean_cut, [moved()]), lost)) == "clean"
+
+
+# 7. What cannot be told of one deploy excuses no other.
+
+
+def test_a_failure_without_baseline_hides_no_later_harm() -> None:
+    def early(at_s: float, seq: int) -> str:
+        return (
+            "!" if seq == 1 else failing(40, 42, lambda at, _: "2" if at < 40 else "3")(at_s, seq)
+        )
+
+    steps = [
+        step("deploy-started", 0),
+        moved(0.01),
+        step("deploy-started", 39),
+        moved(40, "2", "3"),
+    ]
+    assert verdict(told(early, steps)) == "broken"
+    stale = lambda at, seq: "3" if at >= 40 and (at > 44 or seq % 5) else "2"  # noqa: E731
+    mixed = lambda at, seq: "!" if seq == 1 else stale(at, seq)  # noqa: E731
+    assert verdict(told(mixed, steps)) == "mixed"
+
+
+# 8. Headlines.
+
+
+def test_no_headline_says_that_nothing_failed_where_much_did() -> None:
+    for rows in (
+        told(failing(30, 99), [moved()]),
+        told(failing(30, 50), [moved()]),
+        told(failing(1, 15), [step("deploy-started", 18), moved()]),
+    ):
+        result = result_of(rows)
+        said = headline(result)
+        assert "no call failed" not in said
+        assert "failed" in said
+
+
+def test_throttled_calls_are_named() -> None:
+    def turned_away(call: Observation) -> Observation:
+        return structs.replace(call, status=429) if call.outcome == "fail" else call
+
+    result = result_of(edited(told(failing(30, 40), [moved()]), turned_away))
+    assert "500 of them throttled" in headline(result)
+
+
+# 9. Machines whose clocks nobody knows.
+
+
+@pytest.mark.parametrize("ahead_s", [-5, 5])
+@pytest.mark.parametrize("who", [clean_cut, mixture(4)], ids=["clean", "mixed"])
+def test_a_wall_clock_proves_no_order(ahead_s: int, who: Who) -> None:
+    one = history(told(clean_cut, [moved()]), run_id="one")
+    rows = edited(told(who), lambda call: blanked(call, "server_ms"))
+    # Its clock is wrong, and nothing in it says by how much.
+    other = history(rows, run_id="other")
+    other = dataclasses.replace(
+        other,
+        run=structs.replace(
+            other.run, origin_unix_ns=other.run.origin_unix_ns + ahead_s * 1_000_000_000
+        ),
+    )
+    result = analyse(merge([one, other]), rows=None)
+    assert result.verdict == ("unknown" if who is clean_cut else "mixed"), result.witness
+
+
+# 10, 11. Silence, and histories that end too soon.
+
+
+def test_a_poster_that_is_silent_from_just_before_the_switch_is_unknown() -> None:
+    silent = lambda call: (  # noqa: E731
+        None if call.poster == 2 and SWITCH_S - 0.1 <= sent_s(call) < SWITCH_S + 3 else call
+    )
+    renumbered = iter(range(1, 9999))
+    rows = edited(
+        edited(told(clean_cut), silent),
+        lambda call: structs.replace(call, seq=next(renumbered)),
+    )
+    assert verdict(rows) == "unknown"
+    assert verdict([*rows, moved()]) == "unknown"
+
+
+@pytest.mark.parametrize("after_s", [0.2, 1, 4])
+def test_a_history_that_ends_soon_after_the_switch_is_not_clean(after_s: float) -> None:
+    assert verdict(told(clean_cut, [moved()], seconds=SWITCH_S + after_s)) == "unknown"
+
+
+# 13. Steps name versions, answers name markers.
+
+
+def test_a_roll_back_by_steps_that_name_versions_is_clean() -> None:
+    def back(at_s: float, seq: int) -> str:
+        return "2" if 20 <= at_s < 40 else "1"
+
+    rows = edited(
+        told(back, [moved(), moved(40, "2", "1")]), lambda call: blanked(call, "function_version")
+    )
+    result = result_of(rows)
+    assert result.verdict == "clean", result.witness
+    assert len(result.transitions) == 2
+
+
+# 14. Rows that cannot be.
+
+
+def test_an_answer_before_its_call_proves_nothing() -> None:
+    def early(call: Observation) -> Observation:
+        return structs.replace(call, received_ns=0) if call.seq == 1100 else call
+
+    result = result_of(edited(told(clean_cut, [moved()]), early))
+    assert result.transitions[0].certain_window_s == 0
+    assert result.verdict == "unknown"
+    assert result.checks["impossible_times"].count == 1
+
+
+def test_an_ok_without_an_answer_proves_nothing() -> None:
+    rows = edited(
+        told(mixture(4), [moved()]),
+        lambda call: structs.replace(call, received_ns=None) if is_stale(call) else call,
+    )
+    assert verdict(rows) == "unknown"
+
+
+def test_rows_that_stand_there_twice_count_once() -> None:
+    rows = told(clean_cut, [moved()], seconds=SWITCH_S + 4)
+    assert verdict([*rows, *rows]) == "unknown"
+    assert result_of([*rows, *rows]).transitions[0].new_answers == 201
+
+
+# Chimeras.
+
+
+def test_old_code_with_new_settings_is_never_clean() -> None:
+    def half(call: Observation) -> Observation:
+        early = 19 < sent_s(call) < SWITCH_S
+        return structs.replace(call, config_marker="xxx") if early else call
+
+    releases = [{"marker": name, "config_marker": name} for name in ("aaa", "xxx")]
+    rows = edited(told(clean_cut, [moved()]), half)
+    result = result_of(rows, settings={"releases": releases})
+    assert result.verdict == "mixed"
+    assert "chimera" in headline(result)
