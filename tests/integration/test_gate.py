@@ -28,7 +28,7 @@ from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetSettings
 from poster.rows.clock import RunClock
 from poster.rows.record import Observation
-from poster.rows.record import Target as TargetName
+from poster.rows.record import TargetName
 from tests.support.deployed import Deployed
 
 pytestmark = pytest.mark.local_aws
