@@ -27,8 +27,7 @@ from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetSettings
 from poster.rows.clock import RunClock
-from poster.rows.record import Observation
-from poster.rows.record import TargetName
+from poster.rows.record import Observation, TargetName
 from tests.support.deployed import Deployed
 
 pytestmark = pytest.mark.local_aws

@@ -20,8 +20,7 @@ from poster.deploy import DeployError, Release
 from poster.deploy.ways import deployer_for, deployer_on_stack, parse_way
 from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
-from poster.rows.record import Step
-from poster.rows.record import TargetName
+from poster.rows.record import Step, TargetName
 from tests.support.deployed import Deployed, moves, names
 
 pytestmark = [
