@@ -19,7 +19,7 @@ MAX_ERROR_CHARS = 200
 
 
 class Answer(NamedTuple):
-    """The part of an observation that the answer decides: its last fields, in their order."""
+    """The part of an observation that the answer decides, in the order of its fields."""
 
     outcome: Outcome
     status: int | None = None
@@ -31,6 +31,7 @@ class Answer(NamedTuple):
     server_ms: int | None = None
     request_id: str | None = None
     error: str | None = None
+    pop: str | None = None
 
 
 class _Said(msgspec.Struct, rename="camel", gc=False):
@@ -50,11 +51,11 @@ class _Said(msgspec.Struct, rename="camel", gc=False):
 _decode = msgspec.json.Decoder(_Said).decode
 
 
-def read_answer(status: int, body: bytes, gateway_id: str | None) -> Answer:
+def read_answer(status: int, body: bytes, gateway_id: str | None, pop: str | None = None) -> Answer:
     """Return what a complete answer says.
 
     The request id in the body is the function's own and stands in the table's row too;
-    ``gateway_id``, from a header, is for answers that no function made.
+    ``gateway_id``, from a header, is for answers that no function made. ``pop`` is from one, too.
     """
     said = _said_in(body)
     is_ok = 200 <= status < 300
@@ -69,6 +70,7 @@ def read_answer(status: int, body: bytes, gateway_id: str | None) -> Answer:
         said.created_at,
         said.request_id or gateway_id,
         None if is_ok else short_error(f"HTTP {status}", said.message),
+        pop,
     )
 
 

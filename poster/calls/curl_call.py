@@ -23,6 +23,7 @@ from poster.calls.attribution import TODO_ATTRIBUTION, Attribution, Header
 from poster.calls.engine import Load
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.trust import ca_bundle
+from poster.rows.record import Connection
 
 Headers = tuple[tuple[str, str], ...]
 Signer = Callable[[Request, str, bytes | None], Headers]
@@ -35,6 +36,7 @@ _CODES = {
 _ALL_ENCODINGS = ""
 _NO_PROXY = ""
 _request_id = Header("x-amzn-RequestId")
+_pop = Header("X-Amz-Cf-Pop")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Call:
 
     __slots__ = (
         *("body", "curl", "ended_ns", "headers", "idle", "left"),
-        *("planned_ns", "poster", "sent_ns", "seq", "todo_id"),
+        *("planned_ns", "poster", "remote_ip", "sent_ns", "seq", "todo_id"),
     )
 
     def __init__(self, poster: int, fresh: bool, idle: list[Call], curl: pycurl.Curl) -> None:
@@ -67,6 +69,7 @@ class Call:
         self.sent_ns = 0
         self.ended_ns = 0
         self.left = 0  # how often the request was about to be written
+        self.remote_ip = ""
         self.headers: list[bytes] = []
         self.body: list[bytes] = []
         # Methods of C types: no Python code runs for each piece of an answer.
@@ -90,6 +93,7 @@ class Call:
     def _leaves(self, ip: str, local_ip: str, port: int, local_port: int) -> int:
         """Libcurl asks: the connection stands, write the request?"""
         self.left += 1
+        self.remote_ip = ip
         return 0 if self.left == 1 else 1  # PREREQFUNC_OK, PREREQFUNC_ABORT
 
     def read(self, attribution: Attribution) -> Answer:
@@ -98,7 +102,7 @@ class Call:
         if not _complete(self.headers):
             return unreadable(status, "GOT_NOTHING", "the answer ended among its headers")
         headers, body = b"".join(self.headers), b"".join(self.body)
-        answer = read_answer(status, body, _request_id(headers, body))
+        answer = read_answer(status, body, _request_id(headers, body), _pop(headers, body))
         if attribution is TODO_ATTRIBUTION:
             return answer
         return attribution.apply(answer, headers, body)
@@ -113,6 +117,14 @@ class Call:
     def abandoned(self) -> Answer:
         """Return what is known of a call that is not waited for."""
         return self._unanswered("ABANDONED", "left in flight when posting was stopped", 0)
+
+    def route(self) -> tuple[Connection, str] | tuple[None, None]:
+        """Return which connection the call was written to, and where that went."""
+        if not self.left:
+            return None, None
+        # Written once, so what was opened for a second time was not what it went by.
+        opened = self.left == 1 and self.curl.getinfo(pycurl.NUM_CONNECTS) > 0
+        return "new" if opened else "kept", self.remote_ip
 
     def end(self, ended_ns: int) -> None:
         """Make ready for the next call."""

@@ -205,6 +205,7 @@ class _Run:
             call.sent_ns,
             None if answer.status is None else ended_ns,
             *answer,
+            *call.route(),
         )
         call.end(ended_ns)
         call.idle.append(call)

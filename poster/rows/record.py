@@ -24,6 +24,7 @@ SCHEMA = 1
 Outcome = Literal["ok", "fail", "unknown"]
 TargetName = Literal["local", "aws", "url"]
 LoopKind = Literal["closed", "open"]
+Connection = Literal["new", "kept"]
 
 StepName = Literal[
     "build-started",
@@ -83,6 +84,9 @@ class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observatio
     server_ms: int | None = None  # the server's clock when it served, ms since the epoch
     request_id: str | None = None
     error: str | None = None  # short class and text
+    pop: str | None = None  # the point of presence that answered, where a header names it
+    connection: Connection | None = None  # opened for this call, or kept from one before
+    remote_ip: str | None = None  # the address that the connection went to
 
 
 class Step(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
@@ -118,11 +122,13 @@ _ACCEPTS: dict[str, tuple[type, ...]] = {
     "dict[str, Any]": (dict,),
     "dict[str, str]": (dict,),
     "Outcome": (str,),
+    "Connection | None": (str, type(None)),
     "TargetName": (str,),
     "LoopKind": (str,),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "Outcome": get_args(Outcome),
+    "Connection | None": get_args(Connection),
     "TargetName": get_args(TargetName),
     "LoopKind": get_args(LoopKind),
 }
@@ -175,6 +181,6 @@ def _checked(name: str, annotation: str, value: Any) -> Any:
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
         raise MalformedLineError(f"{name} is {value!r}, not {annotation}")
     choices = _CHOICES.get(annotation)
-    if choices and value not in choices:
+    if choices and value is not None and value not in choices:
         raise MalformedLineError(f"{name} is {value!r}, not one of {', '.join(choices)}")
     return value

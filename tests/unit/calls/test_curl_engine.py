@@ -19,7 +19,7 @@ from poster.calls.request import Request
 from poster.calls.schedule import ClosedLoop, OpenLoop
 from poster.rows.clock import RunClock
 from poster.rows.record import Observation, Step
-from tests.support.servers import Answer, http2_server, http_server, ok, send
+from tests.support.servers import Answer, http2_server, http_server, ok, send, unused_url
 
 MS = 1_000_000
 
@@ -90,6 +90,44 @@ def test_connections_are_kept_or_fresh_as_asked() -> None:
     assert connections(Exchange()) <= 20  # as many as there were calls at once
     assert connections(Exchange(fresh_share=1.0)) == 40
     assert 8 <= connections(Exchange(fresh_share=0.5)) < 40
+
+
+def test_a_row_says_by_which_connection_its_call_went() -> None:
+    with http_server(ok) as url:
+        kept, _ = post(url, OpenLoop(20, calls=5))
+        fresh, _ = post(url, OpenLoop(20, calls=5), Exchange(fresh_share=1.0))
+    assert [row.connection for row in kept] == ["new", *["kept"] * 4]
+    assert [row.connection for row in fresh] == ["new"] * 5
+    assert {row.remote_ip for row in (*kept, *fresh)} == {"127.0.0.1"}
+
+
+def test_a_call_that_never_left_went_by_no_connection() -> None:
+    row = one(unused_url())
+    assert (row.outcome, row.connection, row.remote_ip) == ("fail", None, None)
+
+
+def test_a_connection_that_dies_unanswered_was_kept() -> None:
+    def once(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        if hasattr(handler, "answered"):
+            handler.connection.close()
+            return
+        handler.answered = True  # type: ignore[attr-defined]
+        ok(handler, body)
+
+    with http_server(once) as url:
+        rows, _ = post(url, OpenLoop(20, calls=2))
+    assert [(row.outcome, row.connection) for row in rows] == [("ok", "new"), ("unknown", "kept")]
+
+
+def test_a_row_names_the_point_of_presence_that_answered() -> None:
+    def at_the_edge(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        handler.send_response(200)
+        handler.send_header("x-amz-cf-pop", "NRT57-P2")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with http_server(at_the_edge) as url:
+        assert one(url).pop == "NRT57-P2"
 
 
 def test_calls_that_are_left_in_flight_have_rows_too() -> None:

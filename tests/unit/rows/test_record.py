@@ -27,6 +27,9 @@ observations = st.builds(
     marker=st.none() | texts,
     cold_start=st.none() | st.booleans(),
     error=st.none() | texts,
+    pop=st.none() | texts,
+    connection=st.sampled_from([None, "new", "kept"]),
+    remote_ip=st.none() | texts,
 )
 steps = st.builds(Step, name=texts, at_ns=nanoseconds, detail=json_objects)
 runs = st.builds(
@@ -55,7 +58,8 @@ def test_a_line_has_exactly_the_documented_fields(row: Observation) -> None:
     assert list(json.loads(encode(row))) == [
         *("kind", "seq", "poster", "todo_id", "planned_ns", "sent_ns", "received_ns", "outcome"),
         *("status", "marker", "config_marker", "function_version", "instance_id", "cold_start"),
-        *("server_ms", "request_id", "error"),
+        *("server_ms", "request_id", "error", "pop", "connection"),
+        "remote_ip",
     ]
 
 
@@ -83,6 +87,11 @@ def test_a_field_that_may_be_null_may_be_missing() -> None:
         ('{"kind":"step","name":"purge","at_ns":"1"}', "at_ns is '1', not int"),
         ('{"kind":"step","name":"purge","at_ns":true}', "at_ns is True, not int"),
         ('{"kind":"step","name":"purge","at_ns":1,"detail":null}', "detail is None"),
+        (
+            '{"kind":"observation","seq":1,"poster":1,"todo_id":"t","planned_ns":0,"sent_ns":0,'
+            '"outcome":"ok","connection":"old"}',
+            "connection is 'old', not one of new, kept",
+        ),
         ("[" * 100_000, "not JSON"),
     ],
 )
