@@ -155,7 +155,8 @@ def _section(
     calls: int,
 ) -> str:
     def median(name: str, field: str) -> float:
-        return statistics.median(getattr(measured, field) for measured in results[name])
+        values: list[float] = [getattr(measured, field) for measured in results[name]]
+        return statistics.median(values)
 
     ours = median(contenders[0].name, "per_s")
     rows = [

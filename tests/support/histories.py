@@ -50,7 +50,7 @@ def rows(
     beat, seq = 0, 0
     for char in calls:
         if char == "|":
-            start, to = pending.pop(0)
+            start, to = list(pending.pop(0))
             detail = {"from": name_of(start, versions), "to": name_of(to, versions)}
             # Half a beat after the call before and half a beat before the next one.
             found.append(Step("alias-updated", beat * BEAT_NS + BEAT_NS // 2, detail))
