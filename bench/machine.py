@@ -17,16 +17,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from docs.sections import filled
+from poster.report.table import in_markdown
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 SERVER_CORE = 0
 CLIENT_CORE = 1
-
-_INTRODUCTION = """\
-# Performance
-
-Every number on this page is measured and written by `make bench`.
-"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,21 +78,13 @@ def server(*arguments: float) -> Iterator[str]:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table; every column but the first is aligned to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return in_markdown(head, rows, right=head[1:])
 
 
 def write_section(name: str, text: str) -> None:
     """Put a benchmark's section into the page, in place of its last one."""
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else _INTRODUCTION
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    section = f"{begin}\n{text.strip()}\n\n{_machine()}\n{end}\n"
-    old = re.compile(f"{re.escape(begin)}.*{re.escape(end)}\n", re.DOTALL)
-    page, replaced = old.subn(lambda _: section, page)
-    if not replaced:
-        page = f"{page.rstrip()}\n\n{section}"
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page, encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(filled(page, name, f"{text.strip()}\n\n{_machine()}\n"), encoding="utf-8")
     print(text)
 
 

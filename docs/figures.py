@@ -1,6 +1,9 @@
-"""Draws the pictures of the documentation; `make figures` runs it, a test compares.
+"""Draws the pictures of the documentation and fills in what its pages take from elsewhere.
 
-python -m docs.figures
+    python -m docs.figures
+
+`make figures` runs it. A test holds all of it against the code but the labs' tables, which are
+those of the newest runs in ``runs/``: where there is none, a lab's page keeps what it has.
 """
 
 from __future__ import annotations
@@ -8,10 +11,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from docs.sections import filled
+from poster.cli import exit_codes
 from poster.judge.analysis import analyse
+from poster.judge.budgets import MEASURES
 from poster.judge.compare import Line
 from poster.report import comparison
 from poster.report.plots import save, strip
+from poster.report.table import in_markdown
 from poster.rows import loading
 from studies.propagation.published import load_published
 
@@ -27,16 +34,44 @@ def draw(into: Path) -> None:
         save(strip(history, transition), into / f"{name}.svg")
 
 
-def filled(readme: str) -> str:
-    """Return the README with the table of the ways of deploying filled in."""
+def sections() -> list[tuple[str, str, str]]:
+    """Return page, section and text of all that follows from the code and the kept results."""
+    return [
+        ("README.md", "strategies", _strategies()),
+        ("docs/pipelines.md", "budgets", _budgets()),
+        ("docs/pipelines.md", "exit codes", _exit_codes()),
+    ]
+
+
+def measured_by_labs(runs: Path) -> list[tuple[str, str, str]]:
+    """Return page, section and text of what the labs have left in the folder of runs."""
+    return [
+        (f"labs/{lab.name}/README.md", f"measured {target}", kept.read_text(encoding="utf-8"))
+        for lab in sorted((ROOT / "labs").iterdir())
+        for target in ("local", "aws")
+        if (kept := runs / f"{lab.name}-{target}.md").exists()
+    ]
+
+
+def _strategies() -> str:
+    """Return the table of the ways of deploying."""
     found = json.loads((ROOT / "docs" / "strategies.json").read_text(encoding="utf-8"))
-    table = comparison.render_markdown([Line(**line) for line in found])
-    before, begin, rest = readme.partition("<!-- strategies:begin -->\n")
-    _, end, after = rest.partition("<!-- strategies:end -->")
-    return f"{before}{begin}\n{table}\n{end}{after}"
+    return f"\n{comparison.render_markdown([Line(**line) for line in found])}\n"
+
+
+def _budgets() -> str:
+    units = {"s": "SECONDS", "count": "N"}
+    rows = [(f"`--max-{name} {units[each.unit]}`", each.meaning) for name, each in MEASURES.items()]
+    return in_markdown(("budget", "the most that may be"), rows)
+
+
+def _exit_codes() -> str:
+    rows = [(str(code), meaning) for code, meaning in exit_codes.MEANINGS.items()]
+    return in_markdown(("code", "meaning"), rows, right=("code",))
 
 
 if __name__ == "__main__":
     draw(ROOT / "docs" / "images")
-    page = ROOT / "README.md"
-    page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, section, text in [*sections(), *measured_by_labs(ROOT / "runs")]:
+        page = ROOT / name
+        page.write_text(filled(page.read_text(encoding="utf-8"), section, text), encoding="utf-8")

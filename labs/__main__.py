@@ -11,7 +11,7 @@ from labs.two_functions.lab import two_functions
 
 @click.group()
 def labs() -> None:
-    """Run a lab and write its measured table into its README."""
+    """Run a lab; its tables are printed and kept in runs/."""
 
 
 labs.add_command(patterns)

@@ -62,7 +62,7 @@ def runtime(calls: int, **given: Any) -> None:
     """Call a custom runtime with its loop, one without, and a hardened one.
 
     Locally on AWS's Runtime Interface Emulator and on MiniStack, which do not agree on the missing
-    loop. The tables go into labs/custom_runtime/README.md.
+    loop.
     """
     options = LabOptions(**given)
     with bench(LAB, options, DirectTarget) as on:

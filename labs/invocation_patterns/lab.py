@@ -65,8 +65,7 @@ SIMULATED = {
 def patterns(messages: int, rate: float, **given: Any) -> None:
     """Call one worker by an API, events, streams and a queue, while it is deployed.
 
-    A share of the messages fails once, another always. The tables go into
-    labs/invocation_patterns/README.md.
+    A share of the messages fails once, another always.
     """
     options = LabOptions(**given)
     clock = RunClock()

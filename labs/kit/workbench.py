@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from labs.kit.table import Table, write_into
+from labs.kit.table import Table
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.cli import exit_codes
@@ -86,7 +86,7 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
             default="labs",
             show_default=True,
             metavar="DIR",
-            help="Folder of the labs; the README in it gets the table.",
+            help="Folder of the labs.",
         ),
         click.option(
             "--target",
@@ -132,10 +132,11 @@ def bench(lab: Lab, options: LabOptions, local: Callable[[], LocalTarget]) -> It
 
 
 def show(lab: Lab, options: LabOptions, directory: Path, tables: Sequence[Table]) -> None:
-    """Print the tables, and write them into the run's folder and the lab's README."""
+    """Print the tables, and keep them: `make figures` puts the newest into the lab's README."""
     text = "\n".join(table.text() for table in tables)
     (directory / "report.txt").write_text(text, encoding="utf-8")
-    write_into(options.labs / lab.folder / "README.md", options.target, tables)
+    kept = RUNS / f"{lab.folder}-{options.target}.md"
+    kept.write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
     click.echo(text, nl=False)
     click.echo(f"\nSaved in {directory}", err=True)
 

@@ -41,10 +41,7 @@ LAB = Lab("two-functions", "two_functions", (RELEASED, BYSTANDER), usd=0.05)
 @click.command("two-functions")
 @lab_options
 def two_functions(**given: Any) -> None:
-    """Release one of two functions, then remove it, while both are called.
-
-    The tables go into labs/two_functions/README.md.
-    """
+    """Release one of two functions, then remove it, while both are called."""
     options = LabOptions(**given)
     clock = RunClock()
     with bench(LAB, options, DirectTarget) as on:

@@ -39,9 +39,3 @@ def epilog(*codes: int) -> str:
     """Return the codes for the end of a command's help."""
     lines = [f"  {code:>3}  {MEANINGS[code]}" for code in codes]
     return "\n".join(["\b", "Exit codes:", *lines])
-
-
-def table() -> str:
-    """Return all codes as a Markdown table."""
-    rows = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
-    return "\n".join(["| code | meaning |", "|---:|---|", *rows]) + "\n"

@@ -170,12 +170,3 @@ MEASURES: dict[str, Measure] = {
     "lost": Measure("acknowledged writes that are not in the store", "count", _lost),
     "chimeras": Measure("answers of one release's code, another's settings", "count", _chimeras),
 }
-
-
-def table() -> str:
-    """Return all budgets as a Markdown table."""
-    units = {"s": "SECONDS", "count": "N"}
-    rows = [
-        f"| `--max-{name} {units[each.unit]}` | {each.meaning} |" for name, each in MEASURES.items()
-    ]
-    return "\n".join(["| budget | the most that may be |", "|---|---|", *rows]) + "\n"

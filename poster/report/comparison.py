@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from poster.judge.compare import Line, to_json
-from poster.report.plain import plain
+from poster.report.table import in_columns, in_markdown
 
 # Heading, its explanation, and how a line fills the cell.
 COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
-    ("way", "way of deploying", lambda line: plain(line.way)),
-    ("lag", "simulated propagation, or real", lambda line: plain(line.propagation)),
+    ("way", "way of deploying", lambda line: line.way),
+    ("lag", "simulated propagation, or real", lambda line: line.propagation),
     ("deploy", "deploy-started to deploy-finished", lambda line: _seconds(line.deploy_s)),
     ("first new", "from deploy-started", lambda line: _seconds(line.first_new_s)),
     ("window", "first new to last old", lambda line: _seconds(line.window_s)),
@@ -29,33 +29,19 @@ COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
     ("p99", "ms, while both answered", lambda line: _milliseconds(line.p99_during_ms)),
     ("verdict", "", lambda line: line.verdict),
 )
-_LEFT = {"way", "lag", "verdict"}
+_HEAD = [name for name, _, _ in COLUMNS]
+_RIGHT = set(_HEAD) - {"way", "lag", "verdict"}
 
 
 def render_text(lines: Sequence[Line]) -> str:
     """Return the table in columns; it is as wide as it is, some 150 characters."""
-    rows = _rows(lines)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    out = [
-        "  ".join(
-            cell.ljust(width) if name in _LEFT else cell.rjust(width)
-            for cell, width, (name, _, _) in zip(row, widths, COLUMNS, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
     notes = [textwrap.fill(note, 100) for note in _notes(lines)]
-    return "\n".join([*out, "", *notes]) + "\n"
+    return "\n".join([in_columns(_HEAD, _rows(lines), _RIGHT), *notes]) + "\n"
 
 
 def render_markdown(lines: Sequence[Line]) -> str:
     """Return the table for Markdown."""
-    heading, *rows = _rows(lines)
-    rule = ["---" if name in _LEFT else "---:" for name, _, _ in COLUMNS]
-    table = [
-        "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
-        for row in (heading, rule, *rows)
-    ]
-    return "\n".join([*table, "", *_notes(lines)]) + "\n"
+    return "\n".join([in_markdown(_HEAD, _rows(lines), _RIGHT), *_notes(lines)]) + "\n"
 
 
 def render_json(lines: Sequence[Line]) -> str:
@@ -64,8 +50,7 @@ def render_json(lines: Sequence[Line]) -> str:
 
 
 def _rows(lines: Sequence[Line]) -> list[list[str]]:
-    heading = [name for name, _, _ in COLUMNS]
-    return [heading, *([fill(line) for _, _, fill in COLUMNS] for line in lines)]
+    return [[fill(line) for _, _, fill in COLUMNS] for line in lines]
 
 
 def _notes(lines: Sequence[Line]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Each lab once, in small, on the local AWS: builds, deploys, calls, judges, writes its table."""
+"""Each lab once, in small, on the local AWS: builds, deploys, calls, judges, keeps its tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from docs.figures import measured_by_labs
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,9 +50,13 @@ def run_lab(labs: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def measured_in(readme: Path) -> str:
-    text = readme.read_text(encoding="utf-8")
-    return text.partition("<!-- measured: local -->")[2].partition("<!-- end: local -->")[0]
+def kept_in(tmp_path: Path, lab: str) -> str:
+    """Return what `make figures` would put into the lab's README, which the run left alone."""
+    readme = Path("labs") / lab / "README.md"
+    assert (tmp_path / readme).read_bytes() == (ROOT / readme).read_bytes()
+    ((page, section, text),) = measured_by_labs(tmp_path / "runs")
+    assert (page, section) == (str(readme), "measured local")
+    return text
 
 
 def test_the_missing_loop_shows_on_the_runtime_emulator_and_not_on_ministack(
@@ -61,7 +67,7 @@ def test_the_missing_loop_shows_on_the_runtime_emulator_and_not_on_ministack(
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     assert any(line.startswith("loopless RIE, local right 502 HTTP 502 (5 of 5)") for line in lines)
     assert any(line.startswith("loopless MiniStack, local right 200 none") for line in lines)
-    assert "5 calls, one at a time" in measured_in(labs / "custom_runtime" / "README.md")
+    assert "5 calls, one at a time" in kept_in(tmp_path, "custom_runtime")
 
 
 def test_a_release_and_a_removal_leave_the_other_function_alone(tmp_path: Path) -> None:
@@ -69,7 +75,7 @@ def test_a_release_and_a_removal_leave_the_other_function_alone(tmp_path: Path) 
     printed = run_lab(labs, "two-functions")
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     assert any(line.startswith("removal of orders 1 untouched the same gone") for line in lines)
-    assert "stock" in measured_in(labs / "two_functions" / "README.md")
+    assert "stock" in kept_in(tmp_path, "two_functions")
 
 
 def test_no_message_is_lost_or_doubled_by_any_pattern_during_a_deploy(tmp_path: Path) -> None:
@@ -79,7 +85,7 @@ def test_no_message_is_lost_or_doubled_by_any_pattern_during_a_deploy(tmp_path: 
     text = template.read_text().replace("VisibilityTimeout: 24", "VisibilityTimeout: 5")
     template.write_text(text)
     printed = run_lab(labs, "patterns", "--messages", "10", "--rate", "1")
-    measured = measured_in(labs / "invocation_patterns" / "README.md")
+    measured = kept_in(tmp_path, "invocation_patterns")
     for pattern in ("api", "event", "sns", "s3", "kinesis", "dynamodb", "sqs"):
         assert f"\n{pattern} " in printed
         assert f"\n| {pattern} | " in measured

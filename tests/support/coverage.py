@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from docs.sections import filled
 from poster.judge.statistics import STALE_SHARE
 from poster.judge.transition import Transition, transitions_in
 from tests.support.simulation import (
@@ -157,11 +158,9 @@ def main(path: Path) -> None:
     """Print the tables and write each between its marks of the file."""
     text = path.read_text(encoding="utf-8")
     for name, settings in (("coverage", SETTINGS), ("smooth", SMOOTH)):
-        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
-        head, rest = text.split(begin)
         measured = table(coverage_of(setting, HISTORIES) for setting in settings)
         sys.stdout.write(measured)
-        text = f"{head}{begin}{measured}{end}{rest.split(end)[1]}"
+        text = filled(text, name, measured)
     path.write_text(text, encoding="utf-8")
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from docs.sections import filled
 from poster.gate.sequential import Rule, SequentialTest
 from poster.local.lag import PUBLISHED
 
@@ -277,11 +278,6 @@ def gate_table(settings: list[Setting], trials: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def between(text: str, mark: str) -> str:
-    """Return what stands between the marks of that name."""
-    return text.partition(f"<!-- {mark}: begin -->\n")[2].partition(f"<!-- {mark}: end -->")[0]
-
-
 def main(path: Path) -> None:
     """Print the tables and write them between the marks of the file."""
     text = path.read_text(encoding="utf-8")
@@ -292,9 +288,7 @@ def main(path: Path) -> None:
     }
     for mark, table in tables.items():
         sys.stdout.write(f"{table}\n")
-        begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->"
-        head, rest = text.split(begin)
-        text = f"{head}{begin}{table}{end}{rest.split(end)[1]}"
+        text = filled(text, mark, table)
     path.write_text(text, encoding="utf-8")
 
 

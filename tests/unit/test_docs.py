@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import shlex
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import click
 import pytest
 from msgspec import Struct
 
+from docs.figures import draw, sections
+from docs.sections import NoSectionError, filled, section
 from poster.cli import main
 from poster.rows.record import Observation, Run, Step
 
@@ -86,12 +87,25 @@ def test_the_readme_shows_nothing_but_these_kinds_of_commands() -> None:
 
 
 def test_the_pictures_are_what_the_code_draws(tmp_path: Path) -> None:
-    runpy.run_path(str(ROOT / "docs" / "figures.py"))["draw"](tmp_path)
+    draw(tmp_path)
     drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert drawn == {path.name: path.read_text() for path in (ROOT / "docs" / "images").iterdir()}
 
 
-def test_the_tables_are_what_was_measured() -> None:
-    filled = runpy.run_path(str(ROOT / "docs" / "figures.py"))["filled"]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert filled(readme) == readme
+@pytest.mark.parametrize(("page", "name", "text"), sections(), ids=lambda part: part[:20])
+def test_a_page_shows_what_the_code_and_the_kept_results_say(
+    page: str, name: str, text: str
+) -> None:
+    assert section((ROOT / page).read_text(encoding="utf-8"), name) == text
+
+
+def test_a_section_is_replaced_and_nothing_else() -> None:
+    page = "before\n<!-- tea: begin -->\nold\n<!-- tea: end -->\nafter\n"
+    assert filled(page, "tea", "new\n") == page.replace("old", "new")
+    assert section(page, "tea") == "old\n"
+
+
+@pytest.mark.parametrize("page", ["", "<!-- tea: begin -->\n", "<!-- tea: end -->"])
+def test_a_page_without_the_two_lines_of_a_section_is_not_written(page: str) -> None:
+    with pytest.raises(NoSectionError, match="put them back"):
+        filled(page, "tea", "new\n")

@@ -43,8 +43,8 @@ ALLOWED = {
     " labs.kit",
     "labs.__main__": "labs.custom_runtime labs.invocation_patterns labs.two_functions",
     "studies.propagation": "poster.rows poster.local",
-    "bench": "poster.rows poster.cli labs.kit",
-    "docs": "poster.rows poster.judge poster.report studies.propagation",
+    "docs": "poster.rows poster.judge poster.report poster.cli studies.propagation",
+    "bench": "poster.rows poster.report poster.cli labs.kit docs",
 }
 
 # Pure: values in, values out. The standard library's part of that, and the numeric libraries.

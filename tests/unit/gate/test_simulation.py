@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from docs.sections import section
 from tests.support.gate_simulation import (
     BEYOND,
     SETTINGS,
     STICKY,
     Setting,
-    between,
     by_hand,
     gate,
     measured,
@@ -44,7 +44,7 @@ def test_on_sticky_connections_that_stay_the_gate_is_blind() -> None:
 
 
 def rows(mark: str) -> list[list[str]]:
-    lines = between(DOCUMENT, mark).splitlines()[2:]
+    lines = section(DOCUMENT, mark).splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
