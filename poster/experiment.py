@@ -112,7 +112,7 @@ class Rig:
 def run_experiment(plan: Plan, rig: Rig) -> Result:
     """Run phases 3 to 9 and return what the history proves.
 
-    Raises DeployError, ExperimentError, JournalError, StackError and botocore's errors; the
+    Raises DeployError, ExperimentError, JournalError, AwsErrors and SigningError; the
     history is closed and whole by then.
     """
     first, *others = plan.releases

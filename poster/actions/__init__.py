@@ -6,8 +6,10 @@ run in the order in which ``poster wait`` is documented to run them; the first t
 
 from __future__ import annotations
 
-from poster.errors import PosterError
+from poster.errors import ACTION_FAILED, PosterError
 
 
 class ActionError(PosterError):
     """An action was not done, or not all of it; the message says what is left."""
+
+    exit_code = ACTION_FAILED

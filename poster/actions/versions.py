@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from poster.actions import ActionError
 from poster.aws.alias import routing_of
-from poster.aws.target import sentence
+from poster.aws.errors import sentence
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

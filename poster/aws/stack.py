@@ -1,6 +1,6 @@
 """The deployed stack as AWS's APIs show it: outputs, the alias, the rows, the log streams.
 
-Works on any target, with the target's clients. Reads only.
+Works on any target, with the target's clients. Reads only; AWS's refusals are AwsErrors.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import decimal
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import botocore.exceptions
 from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
 
+from poster.aws.errors import AwsError, NotThereError, is_missing_stack, told
 from poster.aws.target import Target
-from poster.errors import PosterError
 
 
-class StackError(PosterError):
+class StackError(AwsError):
     """The stack cannot be read; the message names the cause and the way out."""
 
 
@@ -45,7 +45,7 @@ class Stack:
         return None if description is None else str(description["StackStatus"])
 
     def outputs(self) -> Outputs:
-        """Return the outputs. Raises StackError when the stack or an output is missing."""
+        """Return the outputs. Raises NotThereError and StackError: the stack, an output."""
         values = self.output_values()
         try:
             return Outputs(
@@ -60,14 +60,15 @@ class Stack:
             ) from None
 
     def output_values(self) -> dict[str, str]:
-        """Return every output by its name, as the template gives it. Raises StackError."""
+        """Return every output by its name, as the template gives it. Raises NotThereError."""
         description = self._describe()
         if description is None:
-            raise StackError(
+            raise NotThereError(
                 f"there is no stack {self.name} here: deploy it first, or check region and account"
             )
         return {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
 
+    @told()
     def alias_version(self) -> str | None:
         """Return the version that the control plane says the alias points at; None: no stack."""
         arn = self._physical_id("AWS::Lambda::Alias")
@@ -85,9 +86,11 @@ class Stack:
     def items(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield the items of any table in the same way."""
         pages = self._client("dynamodb").get_paginator("scan")
-        for page in pages.paginate(TableName=table, ConsistentRead=True):
-            yield from map(plain_item, page["Items"])
+        with told():
+            for page in pages.paginate(TableName=table, ConsistentRead=True):
+                yield from map(plain_item, page["Items"])
 
+    @told()
     def log_streams(self, log_group: str) -> list[str]:
         """Return the names of the log streams: one per execution environment that ever logged."""
         pages = self._client("logs").get_paginator("describe_log_streams")
@@ -97,6 +100,7 @@ class Stack:
             for stream in page["logStreams"]
         ]
 
+    @told()
     def log_group(self, outputs: Outputs) -> str:
         """Return the name of the function's log group."""
         configuration = self._client("lambda").get_function_configuration(
@@ -105,6 +109,7 @@ class Stack:
         default = f"/aws/lambda/{outputs.function}"
         return str(configuration.get("LoggingConfig", {}).get("LogGroup", default))
 
+    @told()
     def _physical_id(self, resource_type: str) -> str | None:
         """Return the id of the stack's resource of a type; None where there is none yet.
 
@@ -112,8 +117,8 @@ class Stack:
         """
         try:
             described = self._client("cloudformation").describe_stack_resources(StackName=self.name)
-        except botocore.exceptions.ClientError as error:
-            if _is_missing_stack(error):
+        except ClientError as error:
+            if is_missing_stack(error):
                 return None
             raise
         ids: list[str] = [
@@ -123,11 +128,12 @@ class Stack:
         ]
         return ids[0] if ids else None
 
+    @told()
     def _describe(self) -> dict[str, Any] | None:
         try:
             stacks = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
-        except botocore.exceptions.ClientError as error:
-            if _is_missing_stack(error):
+        except ClientError as error:
+            if is_missing_stack(error):
                 return None
             raise
         return dict(stacks[0])
@@ -137,11 +143,6 @@ def plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item of DynamoDB as plain values that JSON can hold."""
     plain = TypeDeserializer().deserialize
     return {name: _as_json(plain(value)) for name, value in item.items()}
-
-
-def _is_missing_stack(error: botocore.exceptions.ClientError) -> bool:
-    # CloudFormation has no error code of its own for it.
-    return "does not exist" in error.response["Error"]["Message"]
 
 
 def _as_json(value: Any) -> Any:

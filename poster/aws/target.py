@@ -12,11 +12,10 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import boto3
-import botocore.exceptions
 from botocore.config import Config
 
+from poster.aws.errors import NoRegionError, told
 from poster.aws.execute_api import local_url
-from poster.errors import PosterError
 from poster.rows.record import TargetName
 
 
@@ -48,10 +47,6 @@ class Target(Protocol):
         """
 
 
-class AwsError(PosterError):
-    """AWS refused or cannot be reached; the message is one sentence with the way out."""
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Identity:
     """Who we are there."""
@@ -68,14 +63,12 @@ class AwsTarget:
 
     def __init__(self, region: str | None = None) -> None:
         """Take credentials and region as every AWS tool does. Raises AwsError."""
-        try:
-            # boto3 reads AWS_DEFAULT_REGION only; the other tools also know AWS_REGION.
-            named = region or os.environ.get("AWS_REGION")
+        # boto3 reads AWS_DEFAULT_REGION only; the other tools also know AWS_REGION.
+        named = region or os.environ.get("AWS_REGION")
+        with told():
             self._session = boto3.session.Session(region_name=named)
-        except botocore.exceptions.BotoCoreError as error:
-            raise AwsError(sentence(error)) from error
         if self._session.region_name is None:
-            raise AwsError("no region is set: pass --region, or set AWS_REGION")
+            raise NoRegionError("no region is set: pass --region, or set AWS_REGION")
         self.region: str = self._session.region_name
         self.environment = {
             **os.environ,
@@ -101,36 +94,6 @@ class AwsTarget:
 
     def identity(self) -> Identity:
         """Ask who we are. Raises AwsError when there are no credentials that work."""
-        try:
+        with told():
             caller = self.client("sts").get_caller_identity()
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-            raise AwsError(sentence(error)) from error
         return Identity(account=caller["Account"], arn=caller["Arn"])
-
-
-_WAY_OUT = {
-    "AccessDenied": "your identity lacks a permission",
-    "AccessDeniedException": "your identity lacks a permission",
-    "ExpiredToken": "the credentials have expired: sign in again",
-    "ExpiredTokenException": "the credentials have expired: sign in again",
-    "InvalidClientTokenId": "the credentials are not valid in this account and region",
-    "UnrecognizedClientException": "the credentials are not valid in this account and region",
-    "Throttling": "AWS throttles these calls: wait and run it again",
-    "ThrottlingException": "AWS throttles these calls: wait and run it again",
-    "TooManyRequestsException": "AWS throttles these calls: wait and run it again",
-}
-
-
-def sentence(error: Exception) -> str:
-    """Return what went wrong with AWS as one sentence that says what to do about it."""
-    if isinstance(error, botocore.exceptions.ClientError):
-        said = error.response["Error"]
-        code, text = said.get("Code", "error"), said.get("Message", "")
-        way_out = _WAY_OUT.get(code)
-        text = f"{error.operation_name} was refused ({code}): {text}"
-        return f"{text} - {way_out}" if way_out else text
-    if isinstance(error, botocore.exceptions.NoCredentialsError):
-        return "there are no AWS credentials: run `aws configure` or `aws sso login`"
-    if isinstance(error, botocore.exceptions.EndpointConnectionError):
-        return f"{error}: check the region and the network"
-    return f"{error}"

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poster.calls.answer import Answer, printable
-from poster.errors import PosterError
+from poster.errors import USAGE, PosterError
 
 MAX_CHARS = 200  # of a version or marker: rows stay small whatever the pattern matches
 
@@ -27,6 +27,8 @@ Extractor = Callable[[bytes, bytes], str | None]  # of the header block and the 
 
 class SourceError(PosterError):
     """The notation of a source makes no sense."""
+
+    exit_code = USAGE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

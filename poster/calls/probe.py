@@ -24,8 +24,7 @@ from poster.calls.curl_engine import CurlEngine
 from poster.calls.engine import Emit, Engine, Load, Stop
 from poster.calls.request import Request
 from poster.calls.schedule import OpenLoop
-from poster.calls.signing import SigV4Signer
-from poster.errors import PosterError
+from poster.calls.signing import SigningError, SigV4Signer
 from poster.rows.clock import Clock
 
 # The todo API answers it like any other call, but reads no body and writes nothing.
@@ -36,10 +35,6 @@ EXECUTED_VERSION = parse_source("header:X-Amz-Executed-Version")
 
 LEAVE_S = 1.0  # for the engine to let go of its connections
 _JSON = ("Content-Type", "application/json")
-
-
-class ProbeError(PosterError):
-    """A probe cannot be built; the message says what is missing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,11 +61,11 @@ def invoke_probed(
 ) -> Probed:
     """Return direct Invokes of the function, through the alias if there is one.
 
-    ``client`` is boto3's of "lambda": it knows endpoint and region. Raises ProbeError.
+    ``client`` is boto3's of "lambda": it knows endpoint and region. Raises SigningError.
     """
     credentials = boto3.session.Session().get_credentials()
     if credentials is None:
-        raise ProbeError("cannot sign: no AWS credentials are set up here")
+        raise SigningError("cannot sign: no AWS credentials are set up here")
     path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
     query = "" if alias is None else f"?Qualifier={quote(alias, safe='')}"
     exchange = Exchange(

@@ -16,14 +16,22 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from poster.calls.request import Request
-from poster.errors import PosterError
+from poster.errors import NO_PERMISSION, USAGE, PosterError
 
 _AWS_HOST = re.compile(r"\.(execute-api|lambda-url)\.([a-z0-9-]+)\.(?:amazonaws\.com|on\.aws)")
 _SERVICE_OF = {"execute-api": "execute-api", "lambda-url": "lambda"}
 
 
 class SigningError(PosterError):
-    """A call cannot be signed: credentials or region are missing."""
+    """A call cannot be signed: there are no credentials."""
+
+    exit_code = NO_PERMISSION
+
+
+class NoSigningRegionError(SigningError):
+    """A call cannot be signed: nobody said for which region."""
+
+    exit_code = USAGE
 
 
 class SigV4Signer:
@@ -58,5 +66,7 @@ def signer_for(endpoint: str, region: str | None) -> SigV4Signer:
     service = _SERVICE_OF[found.group(1)] if found else "execute-api"
     named = region or (found.group(2) if found else session.region_name)
     if named is None:
-        raise SigningError(f"cannot sign: {endpoint} does not name its region; pass --region")
+        raise NoSigningRegionError(
+            f"cannot sign: {endpoint} does not name its region; pass --region"
+        )
     return SigV4Signer(credentials, service, named)

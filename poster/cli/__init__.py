@@ -43,19 +43,9 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PosterError as error:
-            from poster.deploy import DeployError
-
-            failed = isinstance(error, DeployError)
-            end(exit_codes.DEPLOY_FAILED if failed else exit_codes.ERROR, f"{error}")
+            end(error.exit_code, f"{error}")
         except KeyboardInterrupt:
             end(exit_codes.INTERRUPTED, "interrupted")
-        except Exception as error:
-            # Loading botocore takes half a second: only who needs AWS waits for it.
-            if not type(error).__module__.startswith("botocore."):
-                raise
-            from poster.aws.target import sentence
-
-            end(exit_codes.ERROR, sentence(error))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which the help shows them."""

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-OK = 0
-FAILED = 1
-USAGE = 2
-UNKNOWN = 3
-DEPLOY_FAILED = 4
-ERROR = 5
-TIMED_OUT = 6
-SUPERSEDED = 7
-NOT_THERE = 8
-NO_PERMISSION = 9
-NO_ANSWER = 10
-NO_VERSION = 11
-ACTION_FAILED = 12
-INTERRUPTED = 130
+from poster.errors import ACTION_FAILED as ACTION_FAILED
+from poster.errors import DEPLOY_FAILED as DEPLOY_FAILED
+from poster.errors import ERROR as ERROR
+from poster.errors import FAILED as FAILED
+from poster.errors import INTERRUPTED as INTERRUPTED
+from poster.errors import NO_ANSWER as NO_ANSWER
+from poster.errors import NO_PERMISSION as NO_PERMISSION
+from poster.errors import NO_VERSION as NO_VERSION
+from poster.errors import NOT_THERE as NOT_THERE
+from poster.errors import OK as OK
+from poster.errors import SUPERSEDED as SUPERSEDED
+from poster.errors import TIMED_OUT as TIMED_OUT
+from poster.errors import UNKNOWN as UNKNOWN
+from poster.errors import USAGE as USAGE
 
 MEANINGS = {
     OK: "done; of a report with budgets: all are kept",
     FAILED: "done, and the answer is bad: calls failed, writes were lost, a budget is exceeded",
-    USAGE: "the command line or its input makes no sense",
+    USAGE: "the command line or its input makes no sense, or no region is set",
     UNKNOWN: "the rows cannot tell; that is never a pass",
     DEPLOY_FAILED: "a build or deploy failed; the history says where",
     ERROR: "what was asked for could not be done; the sentence says why",
     TIMED_OUT: "wait: the new version did not come, or callers do not surely get it",
     SUPERSEDED: "wait: the alias moved on to another version",
-    NOT_THERE: "wait: there is no such stack, function or alias",
-    NO_PERMISSION: "wait: AWS refuses, or there are no credentials",
+    NOT_THERE: "AWS has no such stack, function, alias or distribution",
+    NO_PERMISSION: "AWS refuses, or there are no credentials",
     NO_ANSWER: "wait: an endpoint never answered",
     NO_VERSION: "wait: answers do not say which version they are from",
     ACTION_FAILED: "wait: callers get the new version, but what was to follow was not done",

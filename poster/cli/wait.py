@@ -8,50 +8,33 @@ from typing import Any
 
 import click
 
-from poster.actions import ActionError
 from poster.actions.cloudfront import purge
 from poster.actions.command import run
 from poster.actions.versions import delete_old_versions
 from poster.actions.warm import warm
-from poster.aws.target import AwsError
-from poster.calls.attribution import SourceError
-from poster.calls.probe import ProbeError
-from poster.calls.signing import SigningError
+from poster.aws.errors import NotThereError
 from poster.cli import exit_codes
 from poster.cli.exchange import exchange_options
 from poster.cli.wait_report import Progress, Report
 from poster.cli.wait_setup import DEFAULT_METHOD, Options, Setup, set_up
 from poster.errors import PosterError
-from poster.gate.errors import (
-    FailedUpdateError,
-    NoAnswerError,
-    NoPermissionError,
-    NotThereError,
-    NoVersionError,
-    SupersededError,
-)
 from poster.gate.waiting import Passage, wait_in_order
 from poster.rows.clock import Clock, RunClock
 
-# How an error is named to machines, and the exit code; the first that fits counts.
-ENDS: list[tuple[type[PosterError], str, int]] = [
-    (SupersededError, "superseded", exit_codes.SUPERSEDED),
-    (NotThereError, "not-there", exit_codes.NOT_THERE),
-    (NoPermissionError, "no-permission", exit_codes.NO_PERMISSION),
-    (ProbeError, "no-permission", exit_codes.NO_PERMISSION),
-    (SigningError, "no-permission", exit_codes.NO_PERMISSION),
-    (NoAnswerError, "no-answer", exit_codes.NO_ANSWER),
-    (NoVersionError, "no-version", exit_codes.NO_VERSION),
-    (FailedUpdateError, "failed-update", exit_codes.DEPLOY_FAILED),
-    (ActionError, "action-failed", exit_codes.ACTION_FAILED),
-    (AwsError, "misconfigured", exit_codes.USAGE),
-    (SourceError, "misconfigured", exit_codes.USAGE),
-    (PosterError, "error", exit_codes.ERROR),
-]
+# How an end with an error is named to machines.
+OUTCOMES = {
+    exit_codes.USAGE: "misconfigured",
+    exit_codes.DEPLOY_FAILED: "failed-update",
+    exit_codes.ERROR: "error",
+    exit_codes.SUPERSEDED: "superseded",
+    exit_codes.NOT_THERE: "not-there",
+    exit_codes.NO_PERMISSION: "no-permission",
+    exit_codes.NO_ANSWER: "no-answer",
+    exit_codes.NO_VERSION: "no-version",
+    exit_codes.ACTION_FAILED: "action-failed",
+}
 
-CODES = sorted(
-    {exit_codes.OK, exit_codes.TIMED_OUT, exit_codes.INTERRUPTED, *(code for _, _, code in ENDS)}
-)
+CODES = sorted({exit_codes.OK, exit_codes.TIMED_OUT, exit_codes.INTERRUPTED, *OUTCOMES})
 
 
 @click.command(
@@ -163,10 +146,8 @@ def wait(**given: Any) -> None:
     try:
         exit_code = _wait(options, report)
     except PosterError as error:
-        outcome, exit_code = next(
-            (name, code) for kind, name, code in ENDS if isinstance(error, kind)
-        )
-        report.error(outcome, str(error))
+        exit_code = error.exit_code
+        report.error(OUTCOMES[exit_code], str(error))
     except KeyboardInterrupt:
         exit_code = exit_codes.INTERRUPTED
         report.error("interrupted", "interrupted; what was to follow was not done")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import botocore.exceptions
 import click
 
 from poster.actions import ActionError
@@ -16,7 +15,6 @@ from poster.calls.curl_call import Exchange
 from poster.calls.probe import TODO_PROBE, Probed, invoke_probed
 from poster.cli.exchange import chosen_exchange
 from poster.gate.control_plane import ControlPlane
-from poster.gate.errors import NotThereError, refused
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
 from poster.gate.waiting import Wait
@@ -174,7 +172,7 @@ class Setup:
 
 
 def set_up(options: Options, clock: Clock) -> Setup:
-    """Return it. Raises AwsError, StackError, SigningError, ProbeError and GateErrors."""
+    """Return it. Raises AwsErrors and SigningError."""
     if not options.has_control_plane:
         return Setup(None, None, _endpoints(options, options.endpoints), clock)
     target = AwsTarget(options.region)
@@ -199,15 +197,7 @@ def set_up(options: Options, clock: Clock) -> Setup:
 
 
 def _outputs(stack_name: str, target: AwsTarget) -> Outputs:
-    stack = Stack(stack_name, target)
-    try:
-        if stack.status() is None:
-            raise NotThereError(
-                f"there is no stack {stack_name} here: deploy it first, or check region and account"
-            )
-        return stack.outputs()
-    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-        raise refused(error) from error
+    return Stack(stack_name, target).outputs()
 
 
 def _endpoints(options: Options, urls: tuple[str, ...]) -> list[Probed]:

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Generator
 from typing import Protocol
 
-from poster.errors import PosterError
+from poster.errors import DEPLOY_FAILED, PosterError
 from poster.rows.record import Step
 
 
@@ -25,6 +25,8 @@ class Release:
 
 class DeployError(PosterError):
     """A build or deploy failed; the message says where and what is left behind."""
+
+    exit_code = DEPLOY_FAILED
 
 
 class ConflictError(DeployError):

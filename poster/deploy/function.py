@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from poster.aws.alias import Shares, clause_of, routing_of, shares_of
-from poster.aws.target import sentence
+from poster.aws.errors import sentence
 from poster.deploy import ConflictError, DeployError, Release
 from poster.deploy.package import Package
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import botocore.exceptions
 
 from poster.aws.alias import Shares, clause_of, routing_of, shares_of
-from poster.gate.errors import FailedUpdateError, SupersededError, is_missing, refused
+from poster.aws.errors import NotThereError, aws_error, told
+from poster.gate.errors import FailedUpdateError, SupersededError
 from poster.rows.clock import Clock
 
 LOOK_EVERY_S = 1.0
@@ -39,7 +39,7 @@ class Standing:
 
 
 class ControlPlane:
-    """A function and, if callers go through one, its alias. Errors of AWS's are GateErrors."""
+    """A function and, if callers go through one, its alias. What AWS refuses is an AwsError."""
 
     def __init__(self, client: Any, function: str, alias: str | None, clock: Clock) -> None:
         """``client`` is boto3's of "lambda"."""
@@ -65,7 +65,7 @@ class ControlPlane:
         being moved to. ``was`` is the version before the deploy: an alias that is still at it
         alone, with nothing else expected, has nothing to wait for.
 
-        Raises SupersededError, FailedUpdateError and the other GateErrors.
+        Raises SupersededError, FailedUpdateError and AwsErrors.
         """
         narrate(f"waiting for the update of function {self.function}")
         if not self._update_is_done(deadline_ns):
@@ -99,7 +99,7 @@ class ControlPlane:
 
     def require_invocable(self) -> None:
         """Raise NoPermissionError, or NotThereError, if we could not invoke what callers call."""
-        with self._call():
+        with told():
             # DryRun checks the permission and runs nothing.
             self._client.invoke(**self._named(), InvocationType="DryRun")
 
@@ -118,22 +118,20 @@ class ControlPlane:
                 ) from error
             if last.get("LastUpdateStatus") == "InProgress":
                 return False
-            raise refused(error) from error
+            raise aws_error(error) from error
         except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-            raise refused(error) from error
+            raise aws_error(error) from error
         return True
 
     def _missing(self, version: str, shares: Shares) -> str | None:
         """Return as a clause what is not done yet; None when all is."""
-        with self._call():
-            try:
+        try:
+            with told():
                 seen = self._client.get_function_configuration(
                     FunctionName=self.function, Qualifier=version
                 )
-            except botocore.exceptions.ClientError as error:
-                if not is_missing(error):
-                    raise
-                return f"there is no version {version} of function {self.function}"
+        except NotThereError:
+            return f"there is no version {version} of function {self.function}"
         if seen.get("State") == "Failed":
             reason = seen.get("StateReason", "no reason given")
             raise FailedUpdateError(f"version {version} cannot be invoked: {reason}")
@@ -156,19 +154,12 @@ class ControlPlane:
         return {version: share for version, share in shares.items() if share > 0}
 
     def _alias(self) -> Any:
-        with self._call():
+        with told():
             return self._client.get_alias(FunctionName=self.function, Name=self.alias)
 
     def _named(self) -> dict[str, str]:
         qualifier = {} if self.alias is None else {"Qualifier": self.alias}
         return {"FunctionName": self.function, **qualifier}
-
-    @contextmanager
-    def _call(self) -> Iterator[None]:
-        try:
-            yield
-        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-            raise refused(error) from error
 
 
 def _target(shares: Mapping[str, float]) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
+from poster.aws.errors import NotThereError, sentence
 from poster.aws.stack import Outputs, Stack, StackError
-from poster.aws.target import sentence
 
 OUTPUTS = {
     "ApiEndpoint": "https://abc.execute-api.eu-west-1.amazonaws.com/Prod/todo",
@@ -84,7 +84,9 @@ def test_a_missing_stack_is_no_error_until_its_outputs_are_needed() -> None:
     stack = Stack("todo-sample-1", FakeAws(status=None))
     assert stack.status() is None
     assert stack.alias_version() is None
-    with pytest.raises(StackError, match="there is no stack todo-sample-1 here: deploy it first"):
+    with pytest.raises(
+        NotThereError, match="there is no stack todo-sample-1 here: deploy it first"
+    ):
         stack.outputs()
 
 

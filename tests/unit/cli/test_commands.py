@@ -126,7 +126,7 @@ def test_without_credentials_a_real_run_says_so_and_makes_nothing(tmp_path: Path
         text=True,
         timeout=30,
     )
-    assert result.returncode == 5
+    assert result.returncode == 9
     assert result.stderr == (
         "Error: there are no AWS credentials: run `aws configure` or `aws sso login`\n"
     )
@@ -143,5 +143,5 @@ def test_without_a_region_a_real_run_says_so(tmp_path: Path) -> None:
         text=True,
         timeout=30,
     )
-    assert result.returncode == 5
+    assert result.returncode == 2
     assert "no region is set: pass --region" in result.stderr

@@ -5,14 +5,9 @@ from __future__ import annotations
 import pytest
 from fake_gate import FakeClock, FakeLambda
 
+from poster.aws.errors import AwsError, BusyError, NoPermissionError, NotThereError
 from poster.gate.control_plane import ControlPlane
-from poster.gate.errors import (
-    FailedUpdateError,
-    GateError,
-    NoPermissionError,
-    NotThereError,
-    SupersededError,
-)
+from poster.gate.errors import FailedUpdateError, SupersededError
 
 DEADLINE_NS = 30_000_000_000
 
@@ -167,12 +162,13 @@ def test_a_failed_version_is_not_waited_for(plane: ControlPlane, aws: FakeLambda
         ("ResourceNotFoundException", NotThereError),
         ("AccessDeniedException", NoPermissionError),
         ("UnrecognizedClientException", NoPermissionError),
-        ("ServiceException", GateError),
+        ("ServiceException", BusyError),
+        ("ValidationException", AwsError),
     ],
 )
 @pytest.mark.parametrize("operation", ["GetFunction", "GetAlias"])
 def test_what_aws_refuses_is_told_apart(
-    plane: ControlPlane, aws: FakeLambda, operation: str, code: str, error: type[GateError]
+    plane: ControlPlane, aws: FakeLambda, operation: str, code: str, error: type[AwsError]
 ) -> None:
     aws.refuse[operation] = code
     with pytest.raises(error) as caught:
