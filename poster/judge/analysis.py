@@ -17,6 +17,7 @@ from poster.judge.checks import CHECKS, Checks, check
 from poster.judge.evidence import evidence_of
 from poster.judge.outage import Outage
 from poster.judge.releases import releases_table
+from poster.judge.safe import Safe, safe_in_all, safe_of
 from poster.judge.side_by_side import SideBySide
 from poster.judge.statistics import CONFIDENCE, STALE_SHARE, quantiles_ms
 from poster.judge.throttling import throttled
@@ -65,6 +66,7 @@ class Result:
     releases: list[ReleaseSeen]
     transitions: list[Transition]
     unseen: list[Unseen]
+    safe: list[Safe]  # of each transition
     checks: Checks
     clock: ClockEstimate
     lateness_ms: Quantiles
@@ -79,7 +81,8 @@ class Result:
             "run_id": self.run.run_id,
             "calls": dataclasses.asdict(self.calls),
             "releases": [dataclasses.asdict(release) for release in self.releases],
-            "transitions": [_transition_json(transition) for transition in self.transitions],
+            "safe": dataclasses.asdict(safe_in_all(self.safe)),
+            "transitions": list(map(_transition_json, self.transitions, self.safe)),
             "checks": {
                 "rows_read": self.checks.rows_read,
                 **{name: self.checks[name].count for name in CHECKS},
@@ -116,6 +119,7 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
         releases=[ReleaseSeen(**row) for row in releases_table(evidence.observations)],
         transitions=transitions,
         unseen=unseen,
+        safe=[safe_of(evidence, transition) for transition in transitions],
         checks=checks,
         clock=clock,
         lateness_ms=quantiles_ms(
@@ -152,7 +156,7 @@ def _plain(found: Outage | SideBySide | None) -> Any:
     return msgspec.json.decode(msgspec.json.encode(found))
 
 
-def _transition_json(transition: Transition) -> dict[str, Any]:
+def _transition_json(transition: Transition, safe: Safe) -> dict[str, Any]:
     return {
         "from": transition.start,
         "to": transition.to,
@@ -167,6 +171,7 @@ def _transition_json(transition: Transition) -> dict[str, Any]:
             "confidence": CONFIDENCE,
             "stale_share": STALE_SHARE,
         },
+        "safe": dataclasses.asdict(safe),
         "answered": transition.answered,
         "stale": transition.stale,
         "stale_ci": list(transition.stale_ci),

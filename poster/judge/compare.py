@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from poster.judge.analysis import Result
+from poster.judge.safe import safe_in_all
 from poster.judge.stages import Stage
 from poster.judge.transition import Transition
 
@@ -42,6 +43,7 @@ class Line:
     p50_during_ms: float | None
     p99_during_ms: float | None
     verdict: str
+    safe_s: float | None = None  # of the slowest deploy, after its command ended; None: open
 
 
 def line_of(result: Result) -> Line:
@@ -72,6 +74,7 @@ def line_of(result: Result) -> Line:
         p50_during_ms=_median(each.latency_ms["during"]["p50"] for each in transitions),
         p99_during_ms=_median(each.latency_ms["during"]["p99"] for each in transitions),
         verdict=result.verdict,
+        safe_s=safe_in_all(result.safe).s,
     )
 
 

@@ -16,6 +16,7 @@ COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
     ("deploy", "deploy-started to deploy-finished", lambda line: _seconds(line.deploy_s)),
     ("first new", "from deploy-started", lambda line: _seconds(line.first_new_s)),
     ("window", "first new to last old", lambda line: _seconds(line.window_s)),
+    ("safe", "after the deploy command, upper bound", lambda line: _seconds(line.safe_s)),
     ("settled by", "upper bound, under 1 % stale", lambda line: _seconds(line.settled_by_s)),
     ("stale", "old answers within the window", lambda line: _stale(line)),
     ("in stage", "old answers while the first weight was held", lambda line: _in_stage(line)),

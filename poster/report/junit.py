@@ -15,7 +15,7 @@ from poster.judge.analysis import Result
 from poster.judge.budgets import Judged
 from poster.judge.checks import CHECKS, Checks
 from poster.report.plain import plain
-from poster.report.text import headline
+from poster.report.text import headline, safe_line
 
 
 def render(result: Result, budgets: Sequence[Judged]) -> str:
@@ -27,7 +27,7 @@ def render(result: Result, budgets: Sequence[Judged]) -> str:
         case.set("classname", "poster.report")
         case.set("time", "0")
         suite.append(case)
-    SubElement(suite, "system-out").text = plain(headline(result))
+    SubElement(suite, "system-out").text = plain(f"{safe_line(result)} {headline(result)}")
     suites = Element("testsuites")
     suites.append(suite)
     for element in (suite, suites):

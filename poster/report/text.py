@@ -6,12 +6,14 @@ all. Everything from the history passes ``plain``.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator
 
 from poster.judge.analysis import Result
 from poster.judge.checks import Checks
 from poster.judge.releases import name_of
+from poster.judge.safe import Safe, safe_in_all
 from poster.judge.stages import Stage
 from poster.judge.statistics import CONFIDENCE
 from poster.judge.transition import Quantiles, Transition
@@ -23,15 +25,22 @@ from poster.rows.record import Run, Step
 
 MOST_EXCERPT_ROWS = 60
 LABEL = 16
+_AFTER = {
+    "deploy-finished": "the deploy command ended",
+    "alias-updated": "the alias moved",
+    "first-new": "the first new answer",
+}
 
 
 def render(result: Result, history: History) -> str:
     """Return the whole report, with a final newline."""
-    lines = [*wrapped(plain(headline(result))), ""]
+    lines = [*wrapped(plain(safe_line(result))), *wrapped(plain(headline(result))), ""]
     lines += _run_lines(result)
     lines += ["", *_release_lines(result)]
-    for number, transition in enumerate(result.transitions, start=1):
-        lines += ["", *_deploy_lines(number, transition), *_gate_lines(transition, result.steps)]
+    judged = zip(result.transitions, result.safe, strict=True)
+    for number, (transition, safe) in enumerate(judged, start=1):
+        lines += ["", *_deploy_lines(number, transition, safe)]
+        lines += _gate_lines(transition, result.steps)
         lines += [
             "",
             *(f"  {line}" for line in excerpt(history, transition).lines(MOST_EXCERPT_ROWS)),
@@ -42,8 +51,28 @@ def render(result: Result, history: History) -> str:
     return "\n".join(clipped(line) for line in "\n".join(lines).split("\n")) + "\n"
 
 
+def safe_line(result: Result) -> str:
+    """Return from when it is safe to act on the deploy, one sentence, not yet made plain."""
+    safe, deploys = safe_in_all(result.safe), len(result.transitions)
+    if safe.s is None:
+        which = f" for one of {deploys} deploys" if deploys > 1 else ""
+        return f"From when it is safe cannot be said{which}: {safe.reason}."
+    slowest = f" in the slowest of {deploys} deploys" if deploys > 1 else ""
+    when = f"from {safe_when(safe)}{slowest}"
+    sure = f"{safe.confidence:.0%} confidence"
+    if result.verdict == "broken":
+        return f"Old code is gone {when} ({sure}), but the deploy did harm."
+    return f"Safe {when} ({sure}: under 1 % of the calls get old code)."
+
+
+def safe_when(safe: Safe) -> str:
+    """Return the moment from which it is safe; never earlier than it is, so rounded up."""
+    assert safe.s is not None and safe.after is not None
+    return f"{math.ceil(safe.s * 10) / 10:.1f} s after {_AFTER[safe.after]}"
+
+
 def headline(result: Result) -> str:
-    """Return the answer in one sentence, not yet made plain; what the reader must know first."""
+    """Return the verdict in one sentence, not yet made plain."""
     deploys = len(result.transitions)
     if result.verdict == "clean":
         return (
@@ -184,9 +213,10 @@ def _release_lines(result: Result) -> Iterator[str]:
         )
 
 
-def _deploy_lines(number: int, transition: Transition) -> Iterator[str]:
+def _deploy_lines(number: int, transition: Transition, safe: Safe) -> Iterator[str]:
     start, to = plain(name_of(transition.start)), plain(name_of(transition.to))
     yield f"deploy {number}: {start} -> {to}"
+    yield _row("  safe", safe.reason if safe.s is None else f"from {safe_when(safe)}")
     yield _row("  ok / ng", f"{transition.calls_ok} / {transition.calls_ng}")
     if transition.switch_ns is not None:
         yield _row("  switch", f"at {_seconds(transition.switch_ns)} of the run")

@@ -29,6 +29,12 @@ OUTAGE = {
     "last_seq": int,
     "calls": int,
 }
+SAFE = {
+    "after": (str, NULL),
+    "s": (float, NULL),
+    "reason": str,
+    "confidence": float,
+}
 TRANSITION = {
     "from": str,
     "to": str,
@@ -43,6 +49,7 @@ TRANSITION = {
         "confidence": float,
         "stale_share": float,
     },
+    "safe": SAFE,
     "answered": int,
     "stale": int,
     "stale_ci": [float],
@@ -77,6 +84,7 @@ REPORT = {
             "instances": int,
         }
     ],
+    "safe": SAFE,
     "transitions": [TRANSITION],
     "checks": {
         "rows_read": (int, NULL),

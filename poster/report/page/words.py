@@ -35,6 +35,7 @@ def heading(result: Result) -> Words:
         "run": result.run,
         "kind": result.verdict,
         "verdict": verdict,
+        "safe": text.safe_line(result),
         "answer": f"{answer.removesuffix(proof)}." if apart else answer,
         "witness": f"{result.witness[:1].upper()}{result.witness[1:]}." if apart else "",
         "simulated": text.simulated_lag(result.run),

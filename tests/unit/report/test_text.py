@@ -129,10 +129,11 @@ def test_chimeras_are_in_the_first_sentence_whatever_the_verdict(calls: str, beg
         ("", "Unknown, the rows cannot tell: no call was answered by a new release (0 calls)"),
     ],
 )
-def test_text_begins_with_the_answer_in_one_sentence(calls: str, begins: str) -> None:
+def test_text_begins_with_from_when_it_is_safe_and_the_verdict(calls: str, begins: str) -> None:
     found = history(calls)
-    sentence = " ".join(text.render(analyse(found, None), found).split("\n\n")[0].split())
-    assert sentence.startswith(begins)
+    result = analyse(found, None)
+    sentence = " ".join(text.render(result, found).split("\n\n")[0].split())
+    assert sentence.startswith(f"{text.safe_line(result)} {begins}")
     assert sentence.endswith(".")
 
 
