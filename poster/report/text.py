@@ -67,7 +67,8 @@ def safe_line(result: Result) -> str:
 
 def safe_when(safe: Safe) -> str:
     """Return the moment from which it is safe; never earlier than it is, so rounded up."""
-    assert safe.s is not None and safe.after is not None
+    assert safe.s is not None
+    assert safe.after is not None
     return f"{math.ceil(safe.s * 10) / 10:.1f} s after {_AFTER[safe.after]}"
 
 
