@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test lint types template unit integration test-labs checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test lint types template unit integration test-labs rehearse checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -84,6 +84,9 @@ integration: setup
 
 test-labs: setup ## each lab once in small; beside `make test`, which stays under 5 minutes
 	pytest tests/integration/test_labs.py
+
+rehearse: setup ## the whole AWS path on AWS's own host names, answered on this machine
+	pytest tests/rehearsal
 
 lock: $(VENV)/.done ## resolve the pins anew
 	cd requirements && for tool in uv sam checkov; do \

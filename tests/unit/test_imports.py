@@ -45,6 +45,7 @@ ALLOWED = {
     "studies.propagation": "poster.rows poster.local",
     "docs": "poster.rows poster.judge poster.report poster.cli studies.propagation",
     "bench": "poster.rows poster.report poster.cli labs.kit docs",
+    "rehearsal": "poster.aws poster.local",
 }
 
 # Pure: values in, values out. The standard library's part of that, and the numeric libraries.
@@ -96,7 +97,7 @@ FUNCTIONS = ("labs/*/worker/*", "labs/two_functions/*/*", "bench/published_handl
 FILES = [
     path
     for path in python_files(
-        "poster", "hello_world", "examples", "labs", "studies", "bench", "docs"
+        "poster", "hello_world", "examples", "labs", "studies", "bench", "docs", "rehearsal"
     )
     if not any(path.match(pattern) for pattern in FUNCTIONS)
 ]

@@ -1,0 +1,118 @@
+"""An AWS that is rehearsed: MiniStack behind the proxy, and the environment that leads there."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from poster.local.emulator import Emulator
+from rehearsal.calls import Call, call_in
+from rehearsal.hosts import path_on_ministack
+from rehearsal.proxy import Answer, Proxy, Request
+
+REGION = "us-east-1"
+_TIMEOUT_S = 60.0
+# Of one connection only; the other end has its own. MiniStack would look for a bucket in Host.
+_OF_A_CONNECTION = {
+    *("connection", "proxy-connection", "transfer-encoding", "keep-alive", "expect"),
+    *("host", "content-length"),
+}
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+Forward = Callable[[Request], Answer]
+Contrary = Callable[[Request, Call, Forward], Answer]
+
+
+def as_ever(request: Request, call: Call, forward: Forward) -> Answer:
+    """Answer as MiniStack does."""
+    return forward(request)
+
+
+class RehearsedAws:
+    """An account in one region, as a context manager.
+
+    ``contrary`` answers in MiniStack's stead, or passes on; ``calls`` are those that were made,
+    each beside the command it was made by.
+    """
+
+    def __init__(self) -> None:
+        self.contrary: Contrary = as_ever
+        self.calls: list[tuple[str, Call]] = []
+        self._emulator = Emulator(region=REGION)
+        self._proxy = Proxy(self._answer)
+        self._connections = threading.local()
+        self._opened = ExitStack()
+        self._bundle = Path()
+
+    @property
+    def refused(self) -> list[str]:
+        """Return the hosts outside AWS that somebody asked for. It is a fault if there is one."""
+        return self._proxy.refused
+
+    def environment(self, command: str) -> dict[str, str]:
+        """Return ours for somebody who is signed in behind the proxy; calls are ``command``'s."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "BOTO")) and name.upper() != "NO_PROXY"
+        }
+        return {
+            **kept,
+            **dict.fromkeys(_PROXIES, self._proxy.url(command)),
+            **dict.fromkeys(_BUNDLES, str(self._bundle)),
+            # MiniStack takes a key of twelve digits for an account number.
+            "AWS_ACCESS_KEY_ID": "REHEARSED",
+            "AWS_SECRET_ACCESS_KEY": "rehearsed",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.2",  # seconds; its 5 are for CloudFormation's request limits
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a client that goes past the proxy: the account as it is, and nobody's call."""
+        return self._emulator.aws.client(service)
+
+    def __enter__(self) -> RehearsedAws:
+        with ExitStack() as opened:
+            scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))
+            self._bundle = Path(scratch) / "ca.pem"
+            self._proxy.write_ca_bundle(self._bundle)
+            opened.enter_context(self._emulator)
+            opened.enter_context(self._proxy)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _answer(self, request: Request) -> Answer:
+        call = call_in(request)
+        self.calls.append((request.command, call))
+        return self.contrary(request, call, self._forward)
+
+    def _forward(self, request: Request) -> Answer:
+        path = path_on_ministack(request.host, request.path)
+        headers = {k: v for k, v in request.headers if k.lower() not in _OF_A_CONNECTION}
+        # Each of the proxy's threads serves one connection, one request after the other.
+        kept: http.client.HTTPConnection | None = getattr(self._connections, "kept", None)
+        if kept is None:
+            port = urlsplit(self._emulator.endpoint).port
+            kept = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
+            self._connections.kept = kept
+        kept.request(request.method, path, request.body, headers)
+        answer = kept.getresponse()
+        body = answer.read()
+        # The length stays: the answer to a HEAD has one, and no body.
+        dropped = _OF_A_CONNECTION - {"content-length"}
+        passed_on = tuple((k, v) for k, v in answer.getheaders() if k.lower() not in dropped)
+        return Answer(answer.status, passed_on, body)
