@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.machine import Cost, run, table, write_section
-from poster.rows.record import Observation, Run, Step, encode
+from poster.rows.record import Observation, Run, Step, StepName, encode
 
 RATE_PER_S = 2_000
 ORIGIN_UNIX_NS = 1_700_000_000_000_000_000
@@ -79,7 +79,7 @@ def rows(observations: int) -> Iterator[str]:
     environments = [f"{draw.getrandbits(128):032x}" for _ in range(2 * ENVIRONMENTS)]
     for number in range(1, observations + 1):
         if number == switch:
-            yield encode(Step("alias-updated", number * beat_ns, {"from": "1", "to": "2"}))
+            yield encode(Step(StepName.ALIAS_UPDATED, number * beat_ns, {"from": "1", "to": "2"}))
         since_s = (number - switch) / RATE_PER_S
         is_new = since_s >= 0 and draw.random() < since_s / WINDOW_S
         planned_ns = number * beat_ns

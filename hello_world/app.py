@@ -73,7 +73,7 @@ class DynamoTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            taken_by = error.response.get("Item")
+            taken_by: Any = error.response.get("Item")
             if taken_by is None:
                 raise StoreError(f"{type(error).__name__}: {error}") from error
             return str(taken_by.get("title", {}).get("S", ""))

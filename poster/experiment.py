@@ -10,9 +10,9 @@
     8  drain     no new calls; those in flight end
     9  judge     rows and log streams are collected, analysed, saved
 
-This is the only place where engine, deployer and target meet. Whatever interrupts a phase, calls
-in flight are drained and the history keeps every row; what is left behind in the target is the
-caller's to say, who made it.
+This is the only place where engine, way of deploying and target meet. Whatever interrupts a phase,
+calls in flight are drained and the history keeps every row; what is left behind in the target is
+the caller's to say, who made it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ from poster.calls.posting import Posting
 from poster.calls.probe import TODO_PROBE, Probed
 from poster.calls.schedule import ClosedLoop
 from poster.calls.watch import Watch
-from poster.deploy import Deployer, Release
+from poster.deploy import Release
+from poster.deploy.site import Site
+from poster.deploy.ways import Way
 from poster.errors import PosterError
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
@@ -42,7 +44,6 @@ from poster.judge.analysis import Result, analyse
 from poster.report import json as report_json
 from poster.report import text
 from poster.rows import loading
-from poster.rows.clock import Clock
 from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
 from poster.rows.record import Observation, Run, Step
 
@@ -101,10 +102,9 @@ class Rig:
     """What an experiment is made of."""
 
     target: Target
-    stack: Stack
-    deployer: Deployer
+    site: Site
+    way: Way
     engine: Engine
-    clock: Clock
     watch: Watch
     narrator: Narrator
 
@@ -116,11 +116,11 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
     history is closed and whole by then.
     """
     first, *others = plan.releases
-    stack, narrator, watch = rig.stack, rig.narrator, rig.watch
+    stack, narrator, watch = rig.site.stack, rig.narrator, rig.watch
 
     narrator.phase(f"deploying release {first.marker}, before any traffic")
     steps_before = []
-    for step in rig.deployer.deploy(first):
+    for step in rig.way.first(first, rig.site):
         narrator.step(step)
         steps_before.append(step)
     outputs = stack.outputs()
@@ -144,7 +144,7 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
             narrator.observed(observation)
 
         narrator.phase(f"posting to {outputs.endpoint}")
-        with Posting(rig.engine, load, rig.clock, emit, on_end=watch.end):
+        with Posting(rig.engine, load, rig.site.clock, emit, on_end=watch.end):
             _wait_for(watch, first, plan, answers=BASELINE_ANSWERS * plan.posters, quiet_s=0)
             for release in others:
                 _deploy_under_traffic(release, plan, rig, outputs, journal)
@@ -163,9 +163,9 @@ def _deploy_under_traffic(
     """Deploy the release and wait until callers get it, by the gate or by a quiet time."""
     narrator, watch = rig.narrator, rig.watch
     narrator.phase(f"deploying release {release.marker} under the traffic")
-    # Closing: an interrupt between two steps lets the deployer undo a shift now, not when the
+    # Closing: an interrupt between two steps lets the way undo a shift now, not when the
     # iterator happens to be collected.
-    with contextlib.closing(rig.deployer.deploy(release)) as steps:
+    with contextlib.closing(rig.way.deploy(release, rig.site)) as steps:
         for step in steps:
             journal.write(step)
             narrator.step(step)
@@ -194,7 +194,7 @@ def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
     releases = [dataclasses.asdict(release) for release in plan.releases]
     return Run(
         run_id=plan.directory.name,
-        origin_unix_ns=rig.clock.origin_unix_ns,
+        origin_unix_ns=rig.site.clock.origin_unix_ns,
         target=rig.target.name,
         endpoint=outputs.endpoint,
         loop="closed",
@@ -227,15 +227,15 @@ def _pass_gate(rig: Rig, outputs: Outputs, release: Release, plan: Plan) -> Step
     """Probe until callers surely get the release; return the step that says so."""
     exchange = Exchange(TODO_PROBE, fresh_share=1.0)
     probed = Probed("the API", outputs.endpoint, exchange, rig.target.through_proxies)
-    wait = Wait([probed], Expected(marker=release.marker), Rule(), PROBES_PER_S, rig.clock)
-    passage = wait.until(rig.clock.now_ns() + round(plan.take_over_timeout_s * 1e9))
+    wait = Wait([probed], Expected(marker=release.marker), Rule(), PROBES_PER_S, rig.site.clock)
+    passage = wait.until(rig.site.clock.now_ns() + round(plan.take_over_timeout_s * 1e9))
     if passage.outcome != "reached":
         raise ExperimentError(passage.sentence)
     step = passage.step()
     settled_unix_ns = rig.target.settled_unix_ns()
     if settled_unix_ns is None:
         return step
-    settled_ns = settled_unix_ns - rig.clock.origin_unix_ns
+    settled_ns = settled_unix_ns - rig.site.clock.origin_unix_ns
     return structs.replace(step, detail={**step.detail, "settled_ns": settled_ns})
 
 

@@ -20,9 +20,9 @@ from labs.kit.workbench import Bench, Lab, LabOptions, bench, end_badly, lab_opt
 from poster.calls.engine import Load
 from poster.calls.posting import Posting
 from poster.calls.schedule import OpenLoop
-from poster.deploy import Release
+from poster.deploy import Release, sam
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamDeployer
+from poster.deploy.site import Site
 from poster.rows import loading
 from poster.rows.clock import RunClock
 from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
@@ -81,11 +81,9 @@ def patterns(messages: int, rate: float, **given: Any) -> None:
 
 def _run(on: Bench, rate_per_s: float, after_s: float, clock: RunClock) -> Evidence:
     application = StagedApplication(on.application.path, Path("worker/release.py"))
-    deployer = SamDeployer(
-        application, on.sam, LAB.stack_name, {}, clock, alias_version=on.stack.alias_version
-    )
+    site = Site(application, on.sam, on.stack, {}, clock)
     on.narrator.phase(f"deploying release {FIRST}")
-    steps = list(deployer.deploy(Release(FIRST, FIRST)))
+    steps = list(sam.deploy(Release(FIRST, FIRST), site))
     outputs = on.stack.output_values()
     dead = DeadLetters(on.target.client("sqs"), outputs["DeadLetters"])
     with _sources(on, outputs) as invoke_async:
@@ -107,7 +105,7 @@ def _run(on: Bench, rate_per_s: float, after_s: float, clock: RunClock) -> Evide
             with Posting(producer, load, clock, journal.write):
                 _wait(BEFORE_S, clock)
                 on.narrator.phase(f"deploying release {SECOND} under them")
-                for step in deployer.deploy(Release(SECOND, SECOND)):
+                for step in sam.deploy(Release(SECOND, SECOND), site):
                     journal.write(step)
                     on.narrator.step(step)
                 _wait(after_s, clock)

@@ -20,7 +20,7 @@ from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.experiment import RUNS, find_sam
 from poster.cli.live import Narrator
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamCli
+from poster.deploy.sam_cli import SamCli
 from poster.local.target import LocalTarget
 from poster.rows.journal import new_run_directory
 

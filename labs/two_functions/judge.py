@@ -26,13 +26,11 @@ from poster.calls.posting import Posting
 from poster.calls.schedule import ClosedLoop
 from poster.calls.watch import Watch
 from poster.errors import PosterError
-from poster.judge.releases import ALIAS_UPDATED
 from poster.judge.statistics import quantiles_ms
-from poster.judge.transition import DEPLOY_STARTED
 from poster.rows.clock import Clock
 from poster.rows.history import History
 from poster.rows.journal import HISTORY, Journal
-from poster.rows.record import Observation, Run, Step
+from poster.rows.record import Observation, Run, Step, StepName
 
 RELEASED, BYSTANDER = "orders", "stock"
 FIRST, SECOND = "aaa", "xxx"
@@ -137,7 +135,7 @@ def call_both(
             for step in deploy.steps():
                 for route in routes:
                     # The alias that moves is not the bystander's.
-                    if step.name != ALIAS_UPDATED or route.name == RELEASED:
+                    if step.name != StepName.ALIAS_UPDATED or route.name == RELEASED:
                         route.journal.write(step)
             if not deploy.is_over(routes[0]):
                 raise LabError(f"callers of {RELEASED} saw nothing of the {deploy.name}")
@@ -222,7 +220,7 @@ def tables(
 
 def phases_of(history: History) -> list[pl.DataFrame]:
     """Return the observations of each phase, by when the calls were sent."""
-    starts = [step.at_ns for step in history.steps if step.name == DEPLOY_STARTED]
+    starts = [step.at_ns for step in history.steps if step.name == StepName.DEPLOY_STARTED]
     edges = [None, *starts, None]
     parts = []
     for start, end in itertools.pairwise(edges):

@@ -27,9 +27,9 @@ from labs.two_functions.judge import (
     without_function,
 )
 from poster.calls.engine import RequestsEngine
-from poster.deploy import Release
+from poster.deploy import Release, sam
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamDeployer
+from poster.deploy.site import Site
 from poster.rows import loading
 from poster.rows.clock import RunClock
 from poster.rows.record import Run, Step
@@ -69,14 +69,7 @@ class _Deployed:
     def __init__(self, on: Bench, clock: RunClock) -> None:
         self._on = on
         self._application = StagedApplication(on.application.path, Path(RELEASED) / "release.py")
-        self._deployer = SamDeployer(
-            application=self._application,
-            sam=on.sam,
-            stack_name=LAB.stack_name,
-            parameters={},
-            clock=clock,
-            alias_version=lambda: None if on.stack.status() is None else self._version(RELEASED),
-        )
+        self._site = Site(self._application, on.sam, on.stack, {}, clock)
         self._lambda = on.target.client("lambda")
         self._released = FIRST
         self._other = ""
@@ -87,7 +80,9 @@ class _Deployed:
         self._released = marker
         log = self._on.directory / "sam.log"
         before = log.stat().st_size if log.exists() else 0
-        yield from self._deployer.deploy(Release(marker, marker))
+        yield from sam.deploy(
+            Release(marker, marker), self._site, alias_version=self._released_version
+        )
         self.said.append(log.read_bytes()[before:].decode(errors="replace"))
 
     def removal(self) -> Iterator[Step]:
@@ -116,9 +111,11 @@ class _Deployed:
             return False
         return True
 
-    def _version(self, function: str) -> str | None:
+    def _released_version(self) -> str | None:
+        if self._on.stack.status() is None:
+            return None
         values = self._on.stack.output_values()
-        name = values.get(f"{function.capitalize()}FunctionName")
+        name = values.get(f"{RELEASED.capitalize()}FunctionName")
         if name is None:
             return None
         alias = self._lambda.get_alias(FunctionName=name, Name=values["AliasName"])

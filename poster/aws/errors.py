@@ -116,7 +116,7 @@ def is_missing_stack(error: Exception) -> bool:
 
 
 def _code(error: Exception) -> str | None:
-    response: dict[str, Any] = {}
+    response: Any = {}
     if isinstance(error, ClientError):
         response = error.response
     elif isinstance(error, WaiterError):

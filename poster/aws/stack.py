@@ -8,13 +8,19 @@ from __future__ import annotations
 import dataclasses
 import decimal
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from poster.aws.errors import AwsError, NotThereError, is_missing_stack, told
 from poster.aws.target import Target
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
 
 
 class StackError(AwsError):
@@ -36,7 +42,7 @@ class Stack:
 
     def __init__(self, name: str, target: Target) -> None:
         self.name = name
-        self._client = target.client
+        self.client = target.client
         self._reachable = target.reachable
 
     def status(self) -> str | None:
@@ -76,8 +82,8 @@ class Stack:
             return None
         # arn:aws:lambda:REGION:ACCOUNT:function:NAME:ALIAS
         function, _, name = arn.rpartition(":")
-        alias = self._client("lambda").get_alias(FunctionName=function, Name=name)
-        return str(alias["FunctionVersion"])
+        client: LambdaClient = self.client("lambda")
+        return client.get_alias(FunctionName=function, Name=name)["FunctionVersion"]
 
     def rows(self, outputs: Outputs) -> Iterator[dict[str, Any]]:
         """Yield the table's items as plain values, by a strongly consistent scan, page by page."""
@@ -85,7 +91,8 @@ class Stack:
 
     def items(self, table: str) -> Iterator[dict[str, Any]]:
         """Yield the items of any table in the same way."""
-        pages = self._client("dynamodb").get_paginator("scan")
+        client: DynamoDBClient = self.client("dynamodb")
+        pages = client.get_paginator("scan")
         with told():
             for page in pages.paginate(TableName=table, ConsistentRead=True):
                 yield from map(plain_item, page["Items"])
@@ -93,7 +100,8 @@ class Stack:
     @told()
     def log_streams(self, log_group: str) -> list[str]:
         """Return the names of the log streams: one per execution environment that ever logged."""
-        pages = self._client("logs").get_paginator("describe_log_streams")
+        client: CloudWatchLogsClient = self.client("logs")
+        pages = client.get_paginator("describe_log_streams")
         return [
             stream["logStreamName"]
             for page in pages.paginate(logGroupName=log_group)
@@ -103,11 +111,10 @@ class Stack:
     @told()
     def log_group(self, outputs: Outputs) -> str:
         """Return the name of the function's log group."""
-        configuration = self._client("lambda").get_function_configuration(
-            FunctionName=outputs.function
-        )
+        client: LambdaClient = self.client("lambda")
+        configuration = client.get_function_configuration(FunctionName=outputs.function)
         default = f"/aws/lambda/{outputs.function}"
-        return str(configuration.get("LoggingConfig", {}).get("LogGroup", default))
+        return configuration.get("LoggingConfig", {}).get("LogGroup", default)
 
     @told()
     def _physical_id(self, resource_type: str) -> str | None:
@@ -115,13 +122,14 @@ class Stack:
 
         Unlike outputs, resources can be read while the stack is being made.
         """
+        client: CloudFormationClient = self.client("cloudformation")
         try:
-            described = self._client("cloudformation").describe_stack_resources(StackName=self.name)
+            described = client.describe_stack_resources(StackName=self.name)
         except ClientError as error:
             if is_missing_stack(error):
                 return None
             raise
-        ids: list[str] = [
+        ids = [
             resource["PhysicalResourceId"]
             for resource in described["StackResources"]
             if resource["ResourceType"] == resource_type and "PhysicalResourceId" in resource
@@ -130,8 +138,9 @@ class Stack:
 
     @told()
     def _describe(self) -> dict[str, Any] | None:
+        client: CloudFormationClient = self.client("cloudformation")
         try:
-            stacks = self._client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+            stacks = client.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
             if is_missing_stack(error):
                 return None

@@ -79,7 +79,8 @@ class AwsTarget:
 
     def client(self, service: str) -> Any:
         """See Target. Throttled reads of the control plane are retried by botocore, as usual."""
-        return self._session.client(service, config=Config(retries={"mode": "standard"}))
+        make: Any = self._session.client  # its types know services by literal names alone
+        return make(service, config=Config(retries={"mode": "standard"}))
 
     def reachable(self, api_endpoint: str) -> str:
         """See Target. In a shell set up by `poster local`, the account is the emulator."""

@@ -26,7 +26,7 @@ from poster.calls.curl_call import Call, Exchange, new_handle, set_headers
 from poster.calls.engine import Emit, Load, Stop
 from poster.calls.request import todo_id
 from poster.rows.clock import Clock
-from poster.rows.record import Observation, Step
+from poster.rows.record import Observation, Step, StepName
 
 LOOK_EVERY_S = 0.02  # at ``stop``, however long nothing happens
 TRUSTED_NS = 1_000_000  # a connection that was used this recently is used again unseen
@@ -35,7 +35,6 @@ SPIN_S = 0.000_15  # a sleeping thread wakes up to 0.1 ms late; so we do not sle
 # more than 800 calls a second a core is kept busy.
 NAP_S = 0.001_2
 DROPPED_EVERY_NS = 1_000_000_000
-DROPPED = "calls-dropped"
 
 EmitStep = Callable[[Step], None]
 
@@ -137,7 +136,7 @@ class _Run:
         now_ns = self._now_ns()
         if now_ns - self._dropped_told_ns >= every_ns:
             if emit_step is not None:
-                emit_step(Step(DROPPED, now_ns, {"count": self._dropped}))
+                emit_step(Step(StepName.CALLS_DROPPED, now_ns, {"count": self._dropped}))
             self._dropped, self._dropped_told_ns = 0, now_ns
 
     def close(self) -> None:

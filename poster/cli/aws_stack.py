@@ -11,7 +11,7 @@ from poster.aws.stack import Stack, StackError
 from poster.aws.target import AwsTarget
 from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamCli
+from poster.deploy.sam_cli import SamCli
 
 _DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
@@ -38,11 +38,7 @@ def agree(target: AwsTarget, stack_name: str, usd: float, asked: bool) -> None:
 
 
 def _refuse_unless_deployable(stack_name: str, status: str | None, region: str) -> None:
-    if status is None or status in {
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-    }:
+    if status is None or status in _DEPLOYABLE:
         return
     if status.endswith("_IN_PROGRESS"):
         raise StackError(f"stack {stack_name} is busy ({status}): wait until it is done")

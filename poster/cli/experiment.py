@@ -25,9 +25,9 @@ from poster.cli.live import Narrator
 from poster.cli.types import FaultType, WayType, lag_option, seed_option
 from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamCli
-from poster.deploy.shifted import ErrorBudget
-from poster.deploy.ways import Needs, Way, deployer_for, forms
+from poster.deploy.sam_cli import SamCli
+from poster.deploy.site import ErrorBudget, Site
+from poster.deploy.ways import FORMS, Way
 from poster.experiment import Plan, Rig, run_experiment
 from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
@@ -118,7 +118,7 @@ class ExperimentOptions:
     default="sam",
     show_default=True,
     metavar="NAME",
-    help=f"How releases are deployed: {', '.join(forms())}.",
+    help=f"How releases are deployed: {', '.join(FORMS)}.",
 )
 @click.option(
     "--error-budget",
@@ -223,22 +223,22 @@ def _run(
         if isinstance(target, LocalTarget):
             narrator.phase("starting the local AWS")
             opened.enter_context(target)
-        stack = Stack(options.stack_name, target)
-        needs = Needs(
+        site = Site(
             application=StagedApplication.copy_of(options.application, directory / "app"),
             sam=SamCli(find_sam(), target.environment, directory / "sam.log"),
-            stack=stack,
+            stack=Stack(options.stack_name, target),
             parameters={"Number": str(options.number)},
-            client=target.client,
             clock=clock,
             budget=ErrorBudget(options.error_budget, failed=lambda: watch.failed),
         )
-        deployer = deployer_for(options.strategy, needs)
-        rig = Rig(target, stack, deployer, CurlEngine(), clock, watch, narrator)
-        if isinstance(target, LocalTarget):
-            return run_experiment(plan, rig)
-        with removed_afterwards(stack, target.region, needs.sam, needs.application, options.keep):
-            return run_experiment(plan, rig)
+        rig = Rig(target, site, options.strategy, CurlEngine(), watch, narrator)
+        if isinstance(target, AwsTarget):
+            opened.enter_context(
+                removed_afterwards(
+                    site.stack, target.region, site.sam, site.application, options.keep
+                )
+            )
+        return run_experiment(plan, rig)
 
 
 def find_sam() -> Path:

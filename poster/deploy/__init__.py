@@ -1,18 +1,19 @@
-"""Ways of deploying a release, one file each.
+"""Ways of deploying a release, each a function from a release and a site to steps.
 
-A way is anything with ``deploy(release)``: an iterator that does the work and yields each step at
-the moment it is done or seen. A deploy that fails yields ``deploy-failed`` and then raises
-DeployError.
+It does the work and yields each step at the moment it is done or seen. A deploy that fails yields
+``deploy-failed`` and then raises DeployError; one that is closed before its end undoes what must
+not be left half-way.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator
-from typing import Protocol
 
 from poster.errors import DEPLOY_FAILED, PosterError
 from poster.rows.record import Step
+
+Steps = Generator[Step, None, None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,13 +32,3 @@ class DeployError(PosterError):
 
 class ConflictError(DeployError):
     """Someone else deploys the same function at the same time."""
-
-
-class Deployer(Protocol):
-    """One way of deploying."""
-
-    def deploy(self, release: Release) -> Generator[Step, None, None]:
-        """Deploy the release and yield the steps. Raises DeployError.
-
-        Closing the generator before its end undoes what must not be left half-way.
-        """

@@ -9,36 +9,43 @@ steps are yielded when ``sam`` next says something, so they may follow steps of 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from poster.deploy import Deployer, DeployError, Release
+from poster.deploy import DeployError, Release, Steps, sam
 from poster.deploy.function import Alias
+from poster.deploy.site import Site
 from poster.rows.clock import Clock
-from poster.rows.record import Step
+from poster.rows.record import Step, StepName
 
+DEPLOYMENT_PREFERENCE = "DeploymentPreference"  # the template's parameter
 LOOK_EVERY_S = 1.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CodeDeployDeployer:
-    """Deploys with ``sam``, on a stack that is there, and watches CodeDeploy shift its alias."""
+def deploy(release: Release, site: Site, configuration: str) -> Steps:
+    """Deploy to a stack that is there. A step's ``weight`` is the share of ``to`` from then on."""
+    return watched(deploy_stack(release, site, configuration), site.function().alias, site.clock)
 
-    sam: Deployer  # with the template's DeploymentPreference switched on
-    alias: Callable[[], Alias]  # raises DeployError
-    clock: Clock
-    look_every_s: float = LOOK_EVERY_S
 
-    def deploy(self, release: Release) -> Generator[Step, None, None]:
-        """See Deployer. A step's ``weight`` is the share of ``to`` from then on."""
-        with _AliasWatch(self.alias, self.clock, self.look_every_s) as watch:
-            for step in self.sam.deploy(release):
-                yield from watch.taken()
-                yield step
-        yield from watch.taken()
+def deploy_stack(release: Release, site: Site, configuration: str) -> Steps:
+    """Deploy the stack itself, with nobody to be shifted yet."""
+    return sam.deploy(release, site, parameters={DEPLOYMENT_PREFERENCE: configuration})
+
+
+def watched(
+    steps: Steps,
+    alias: Callable[[], Alias],  # raises DeployError
+    clock: Clock,
+    look_every_s: float = LOOK_EVERY_S,
+) -> Steps:
+    """Yield the steps, and what the alias was seen to do meanwhile."""
+    with _AliasWatch(alias, clock, look_every_s) as watch:
+        for step in steps:
+            yield from watch.taken()
+            yield step
+    yield from watch.taken()
 
 
 def shift_between(before: Alias, now: Alias) -> dict[str, Any] | None:
@@ -89,5 +96,5 @@ class _AliasWatch:
         now = self._alias()
         detail = shift_between(self._last, now)
         if detail is not None:
-            self._steps.append(Step("alias-updated", self._clock.now_ns(), detail))
+            self._steps.append(Step(StepName.ALIAS_UPDATED, self._clock.now_ns(), detail))
         self._last = now

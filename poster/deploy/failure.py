@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
-from poster.deploy import DeployError
+from poster.deploy import DeployError, Steps
 from poster.rows.clock import Clock
-from poster.rows.record import Step
+from poster.rows.record import Step, StepName
 
 
-def with_failure_told(
-    steps: Generator[Step, None, None],
-    clock: Clock,
-    left: Callable[[], str] | None = None,
-) -> Generator[Step, None, None]:
+def with_failure_told(steps: Steps, clock: Clock, left: Callable[[], str] | None = None) -> Steps:
     """Yield the steps; a failure or Ctrl-C becomes a ``deploy-failed`` step, and goes on.
 
     The step's detail has ``after``, the last step that was taken, and ``error``, a sentence. What
@@ -30,7 +26,7 @@ def with_failure_told(
             said = f"{said}; {left()}"
         if isinstance(error, DeployError):
             error.args = (said,)
-        yield Step("deploy-failed", clock.now_ns(), {"error": said, "after": after})
+        yield Step(StepName.DEPLOY_FAILED, clock.now_ns(), {"error": said, "after": after})
         raise
     except GeneratorExit:
         # Whoever took the steps takes no more. The way cleans up now, not when it is collected:

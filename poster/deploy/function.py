@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
@@ -22,11 +22,15 @@ from poster.aws.errors import sentence
 from poster.deploy import ConflictError, DeployError, Release
 from poster.deploy.package import Package
 
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_lambda.type_defs import WaiterConfigTypeDef
+
 CONFIG_MARKER = "CONFIG_MARKER"
 
 # botocore's waiters look once a second for an update (300 times) but every 5 s for a version
 # (312 times); the finer grain with the same patience makes the steps' times worth having.
-_VERSION_WAITER = {"Delay": 1, "MaxAttempts": 1560}
+_VERSION_WAITER: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 1560}
 _CONFLICTS = {"ResourceConflictException", "PreconditionFailedException"}
 
 
@@ -59,7 +63,7 @@ class Updated:
 class Function:
     """The function of a stack; every method raises DeployError, ConflictError among them."""
 
-    client: Any  # of boto3's "lambda"
+    client: LambdaClient
     name: str
     alias_name: str
 
@@ -171,7 +175,7 @@ def _alias_in(answer: Mapping[str, Any]) -> Alias:
 
 def _waited(error: WaiterError) -> str:
     """Return why AWS gave up, where it says so, else how the wait ended."""
-    last = error.last_response or {}
+    last: Any = error.last_response or {}
     configuration = last.get("Configuration", last)
     reason = configuration.get("LastUpdateStatusReason") or configuration.get("StateReason")
     return f"{reason} ({error})" if reason else f"{error}"

@@ -1,4 +1,4 @@
-"""Deploys through the Lambda API: update, publish, move the alias all at once.
+"""The ways that go through the Lambda API and move callers all at once.
 
 What lambroll, the SDKs and many scripts do. The stack stays as CloudFormation made it; the
 function's code, its config marker and the alias go on without it.
@@ -6,58 +6,68 @@ function's code, its config marker and the alias go on without it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Generator
 
-from poster.deploy import DeployError, Release
+from poster.deploy import DeployError, Release, Steps
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import Alias, Function, Updated
-from poster.deploy.package import Package, Packer
-from poster.rows.clock import Clock
-from poster.rows.record import Step
+from poster.deploy.package import Package
+from poster.deploy.site import Site
+from poster.rows.record import Step, StepName
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LambdaApiDeployer:
-    """Publishes each release and points the alias at it."""
+def deploy(release: Release, site: Site, *, delete_old: bool = False) -> Steps:
+    """Publish the release and point the alias at it.
 
-    packer: Packer
-    function: Function
-    clock: Clock
-
-    def deploy(self, release: Release) -> Generator[Step, None, None]:
-        """See Deployer."""
-        return with_failure_told(self._steps(release), self.clock, self.function.where_alias_stands)
-
-    def _steps(self, release: Release) -> Generator[Step, None, None]:
-        yield from moved(release, self.packer, self.function, self.clock)
-        yield Step("deploy-finished", self.clock.now_ns(), {"marker": release.marker})
-
-
-def moved(
-    release: Release, packer: Packer, function: Function, clock: Clock
-) -> Generator[Step, None, str]:
-    """Publish the release, point the alias at it, and return the version it was at before.
-
-    Raises DeployError.
+    With ``delete_old`` comes a hazard: the version of before is deleted at once, as ``lambroll
+    deploy --keep-versions 1`` and many clean-up scripts do. The control plane allows it, since no
+    alias points there any more; but callers are routed to it for some seconds yet, and get errors
+    (https://github.com/DataBiosphere/azul/issues/7883).
     """
-    old, new = yield from published(release, packer, function, clock)
+    function = site.function()
+    steps = _moved(release, site, function, delete_old)
+    return with_failure_told(steps, site.clock, function.where_alias_stands)
+
+
+def deploy_latest(release: Release, site: Site) -> Steps:
+    """Update the function that callers call without an alias: they see each half as it is made.
+
+    Between the two updates the old code runs with the new configuration; such an answer is a
+    *chimera*. There is no switch, so no alias-updated step, and no way back but another deploy.
+    """
+    steps = _overwritten(release, site, site.function())
+    left = "there is no alias: callers get what was updated so far"
+    return with_failure_told(steps, site.clock, lambda: left)
+
+
+def _moved(release: Release, site: Site, function: Function, delete_old: bool) -> Steps:
+    old, new = yield from published(release, site, function)
     function.move_alias(old, new, {})
-    yield Step("alias-updated", clock.now_ns(), {"from": old.version, "to": new})
-    return old.version
+    yield site.step(StepName.ALIAS_UPDATED, **{"from": old.version, "to": new})
+    if delete_old:
+        function.delete_version(old.version)
+        yield site.step(StepName.VERSION_DELETED, version=old.version)
+    yield site.step(StepName.DEPLOY_FINISHED, marker=release.marker)
+
+
+def _overwritten(release: Release, site: Site, function: Function) -> Steps:
+    package = yield from site.packed(release)
+    yield site.step(StepName.DEPLOY_STARTED, marker=release.marker)
+    yield from _updated(release, package, site, function)
+    yield site.step(StepName.DEPLOY_FINISHED, marker=release.marker)
 
 
 def published(
-    release: Release, packer: Packer, function: Function, clock: Clock
+    release: Release, site: Site, function: Function
 ) -> Generator[Step, None, tuple[Alias, str]]:
     """Build the release and publish it as a version; return the alias, not moved yet, and it.
 
     Raises DeployError, also when the alias is at that version already: Lambda publishes no new one
     for code and configuration that have not changed.
     """
-    package = yield from packer.make(release)
-    yield Step("deploy-started", clock.now_ns(), {"marker": release.marker})
-    seen = yield from updated(release, package, function, clock)
+    package = yield from site.packed(release)
+    yield site.step(StepName.DEPLOY_STARTED, marker=release.marker)
+    seen = yield from _updated(release, package, site, function)
     new = function.publish(seen)
     old = function.alias()
     if new == old.version:
@@ -65,24 +75,24 @@ def published(
             f"there is nothing to deploy: version {new}, where alias {function.alias_name} is, has"
             f" release {release.marker} already"
         )
-    yield Step("version-published", clock.now_ns(), {"version": new})
+    yield site.step(StepName.VERSION_PUBLISHED, version=new)
     return old, new
 
 
-def updated(
-    release: Release, package: Package, function: Function, clock: Clock
+def _updated(
+    release: Release, package: Package, site: Site, function: Function
 ) -> Generator[Step, None, Updated]:
     """Set configuration, then code, each once the one before is done; return the function.
 
     The order is CloudFormation's (https://github.com/aws/aws-cdk/pull/33587). Raises DeployError.
     """
     function.configure(function.settled(), release)
-    yield Step("configuration-updated", clock.now_ns(), {"config_marker": release.config_marker})
+    yield site.step(StepName.CONFIGURATION_UPDATED, config_marker=release.config_marker)
     seen = function.settled()
-    yield Step("update-successful", clock.now_ns(), {"of": "configuration"})
+    yield site.step(StepName.UPDATE_SUCCESSFUL, of="configuration")
     function.upload(seen, package)
-    yield Step("code-updated", clock.now_ns(), {"code_sha256": package.sha256})
+    yield site.step(StepName.CODE_UPDATED, code_sha256=package.sha256)
     seen = function.settled()
     function.require(seen, release, package)
-    yield Step("update-successful", clock.now_ns(), {"of": "code"})
+    yield site.step(StepName.UPDATE_SUCCESSFUL, of="code")
     return seen

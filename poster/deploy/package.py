@@ -12,14 +12,7 @@ import dataclasses
 import hashlib
 import io
 import zipfile
-from collections.abc import Generator
 from pathlib import Path
-
-from poster.deploy import Release
-from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamCli, build
-from poster.rows.clock import Clock
-from poster.rows.record import Step
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip file can hold
 
@@ -34,20 +27,6 @@ class Package:
     def sha256(self) -> str:
         """Return the digest as Lambda's ``CodeSha256`` writes it: base64."""
         return base64.b64encode(hashlib.sha256(self.code).digest()).decode()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Packer:
-    """Makes a release's package in the staged application."""
-
-    application: StagedApplication
-    sam: SamCli
-    clock: Clock
-
-    def make(self, release: Release) -> Generator[Step, None, Package]:
-        """Build the release, yield the steps, return its package. Raises DeployError."""
-        yield from build(release, self.application, self.sam, self.clock)
-        return Package(zip_of(self.application.built_code()))
 
 
 def zip_of(folder: Path) -> bytes:

@@ -11,15 +11,14 @@ calls to one version, or the error that is raised says that it does not, and how
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 
-from poster.deploy import DeployError, Release
+from poster.deploy import DeployError, Release, Steps
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import Alias, Function
 from poster.deploy.lambda_api import published
-from poster.deploy.package import Packer
-from poster.rows.clock import Clock
-from poster.rows.record import Step
+from poster.deploy.site import Site
+from poster.rows.record import Step, StepName
 
 LOOK_EVERY_S = 0.5  # at the error budget, while a stage is held
 _WEIGHT_DIGITS = 6
@@ -27,14 +26,6 @@ _WEIGHT_DIGITS = 6
 
 class BudgetSpentError(DeployError):
     """More calls failed during the shift than the budget allows."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ErrorBudget:
-    """How many calls may fail while the alias is shifted."""
-
-    allowed: int
-    failed: Callable[[], int]  # calls with outcome "fail" until now
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,88 +49,85 @@ def linear(percent: float, seconds: float) -> list[Hold]:
     return [Hold(weight, seconds) for weight in weights]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ShiftedDeployer:
-    """Publishes each release and shifts the alias to it, stage by stage."""
+def deploy(release: Release, site: Site, stages: Sequence[Hold]) -> Steps:
+    """Publish the release and shift the alias to it. A step's ``weight`` is the share of ``to``."""
+    function = site.function()
+    steps = _steps(release, site, function, stages)
+    return with_failure_told(steps, site.clock, function.where_alias_stands)
 
-    packer: Packer
-    function: Function
-    clock: Clock
-    stages: Sequence[Hold]
-    budget: ErrorBudget
 
-    def deploy(self, release: Release) -> Generator[Step, None, None]:
-        """See Deployer. A step's ``weight`` is the share of ``to`` from then on."""
-        return with_failure_told(self._steps(release), self.clock, self.function.where_alias_stands)
+def _steps(release: Release, site: Site, function: Function, stages: Sequence[Hold]) -> Steps:
+    old, new = yield from published(release, site, function)
+    if old.weights:
+        raise DeployError(
+            f"alias {function.alias_name} is at {old}: another shift is under way or was left"
+            " behind; end that first"
+        )
+    try:
+        yield from _shift(old, new, site, function, stages)
+    except GeneratorExit:
+        # Nobody takes steps any more; the history ends here, the alias must not stay between.
+        _roll_back(old, new, function)
+        raise
+    except BaseException as error:
+        if _roll_back(old, new, function):
+            yield _moved(site, new, old.version, 1.0, reason=_reason(error))
+        raise
+    yield _moved(site, old.version, new, 1.0)
+    yield site.step(StepName.DEPLOY_FINISHED, marker=release.marker)
 
-    def _steps(self, release: Release) -> Generator[Step, None, None]:
-        old, new = yield from published(release, self.packer, self.function, self.clock)
-        if old.weights:
-            raise DeployError(
-                f"alias {self.function.alias_name} is at {old}: another shift is under way or was"
-                " left behind; end that first"
+
+def _shift(old: Alias, new: str, site: Site, function: Function, stages: Sequence[Hold]) -> Steps:
+    failed_before = site.budget.failed()
+    seen = old
+    for stage in stages:
+        seen = function.move_alias(seen, old.version, {new: stage.weight})
+        yield _moved(site, old.version, new, stage.weight)
+        _hold(stage, site, failed_before)
+    function.move_alias(seen, new, {})
+
+
+def _hold(stage: Hold, site: Site, failed_before: int) -> None:
+    clock, budget = site.clock, site.budget
+    end_ns = clock.now_ns() + round(stage.hold_s * 1e9)
+    while True:
+        failed = budget.failed() - failed_before
+        if failed > budget.allowed:
+            raise BudgetSpentError(
+                f"error budget spent: {failed} calls failed since the shift began,"
+                f" {budget.allowed} may"
             )
-        try:
-            yield from self._shift(old, new)
-        except GeneratorExit:
-            # Nobody takes steps any more; the history ends here, the alias must not stay between.
-            self._roll_back(old, new)
-            raise
-        except BaseException as error:
-            if self._roll_back(old, new):
-                yield self._moved(new, old.version, 1.0, reason=_reason(error))
-            raise
-        yield self._moved(old.version, new, 1.0)
-        yield Step("deploy-finished", self.clock.now_ns(), {"marker": release.marker})
+        now_ns = clock.now_ns()
+        if now_ns >= end_ns:
+            return
+        clock.sleep_until_ns(min(end_ns, now_ns + round(LOOK_EVERY_S * 1e9)))
 
-    def _shift(self, old: Alias, new: str) -> Generator[Step, None, None]:
-        failed_before = self.budget.failed()
-        seen = old
-        for stage in self.stages:
-            seen = self.function.move_alias(seen, old.version, {new: stage.weight})
-            yield self._moved(old.version, new, stage.weight)
-            self._hold(stage, failed_before)
-        self.function.move_alias(seen, new, {})
 
-    def _hold(self, stage: Hold, failed_before: int) -> None:
-        end_ns = self.clock.now_ns() + round(stage.hold_s * 1e9)
-        while True:
-            failed = self.budget.failed() - failed_before
-            if failed > self.budget.allowed:
-                raise BudgetSpentError(
-                    f"error budget spent: {failed} calls failed since the shift began,"
-                    f" {self.budget.allowed} may"
-                )
-            now_ns = self.clock.now_ns()
-            if now_ns >= end_ns:
-                return
-            self.clock.sleep_until_ns(min(end_ns, now_ns + round(LOOK_EVERY_S * 1e9)))
+def _roll_back(old: Alias, new: str, function: Function) -> bool:
+    """Send all calls to the old version again; return whether the alias had to be moved.
 
-    def _roll_back(self, old: Alias, new: str) -> bool:
-        """Send all calls to the old version again; return whether the alias had to be moved.
+    The alias is read first: the call that failed may have reached it or not, and where someone
+    else has moved it, it is theirs. Raises DeployError when the alias stays in between.
+    """
+    try:
+        now = function.alias()
+        in_between = now.version == old.version and set(now.weights) == {new}
+        if not in_between and now.version != new:
+            return False
+        function.move_alias(now, old.version, {})
+    except DeployError as error:
+        name, alias = function.name, function.alias_name
+        raise DeployError(
+            f"rolling back failed: {error}; alias {alias} may send calls to versions"
+            f" {old.version} and {new}; put it back with: aws lambda update-alias"
+            f" --function-name {name} --name {alias} --function-version {old.version}"
+            " --routing-config AdditionalVersionWeights={}"
+        ) from error
+    return True
 
-        The alias is read first: the call that failed may have reached it or not, and where someone
-        else has moved it, it is theirs. Raises DeployError when the alias stays in between.
-        """
-        try:
-            now = self.function.alias()
-            in_between = now.version == old.version and set(now.weights) == {new}
-            if not in_between and now.version != new:
-                return False
-            self.function.move_alias(now, old.version, {})
-        except DeployError as error:
-            name, alias = self.function.name, self.function.alias_name
-            raise DeployError(
-                f"rolling back failed: {error}; alias {alias} may send calls to versions"
-                f" {old.version} and {new}; put it back with: aws lambda update-alias"
-                f" --function-name {name} --name {alias} --function-version {old.version}"
-                " --routing-config AdditionalVersionWeights={}"
-            ) from error
-        return True
 
-    def _moved(self, start: str, to: str, weight: float, **more: str) -> Step:
-        detail = {"from": start, "to": to, "weight": weight, **more}
-        return Step("alias-updated", self.clock.now_ns(), detail)
+def _moved(site: Site, start: str, to: str, weight: float, **more: str) -> Step:
+    return site.step(StepName.ALIAS_UPDATED, **{"from": start, "to": to, "weight": weight, **more})
 
 
 def _reason(error: BaseException) -> str:

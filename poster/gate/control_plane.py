@@ -110,7 +110,8 @@ class ControlPlane:
         try:
             waiter.wait(FunctionName=self.function, WaiterConfig=patience)
         except botocore.exceptions.WaiterError as error:
-            last = (error.last_response or {}).get("Configuration", {})
+            response: Any = error.last_response or {}
+            last = response.get("Configuration", {})
             if last.get("LastUpdateStatus") == "Failed":
                 reason = last.get("LastUpdateStatusReason", "no reason given")
                 raise FailedUpdateError(

@@ -30,7 +30,7 @@ from poster.gate.tally import (
     sentence_of_time_out,
 )
 from poster.rows.clock import Clock
-from poster.rows.record import Observation, Step
+from poster.rows.record import Observation, Step, StepName
 
 LOOK_EVERY_S = 2.0  # at the control plane
 TURN_S = 0.1  # the decision is told and the deadline is looked at no later than that
@@ -70,7 +70,7 @@ class Passage:
             "stale_share": self.rule.stale_share,
             "waited_s": self.waited_s,
         }
-        return Step("gate-passed", self.at_ns, detail)
+        return Step(StepName.GATE_PASSED, self.at_ns, detail)
 
 
 def _nothing(*_: object) -> None:

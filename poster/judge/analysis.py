@@ -25,10 +25,9 @@ from poster.judge.transition import Quantiles, Transition, Unseen, transitions_i
 from poster.judge.verdict import VerdictKind, judge
 from poster.rows.history import History, Source
 from poster.rows.merge import offsets, shared_todos
-from poster.rows.record import SCHEMA, Run, Step
+from poster.rows.record import SCHEMA, Run, Step, StepName
 from poster.rows.skew import ClockEstimate, estimate_clock
 
-CALLS_DROPPED = "calls-dropped"
 LATENESS_SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
 
 
@@ -147,7 +146,7 @@ def _calls(observations: pl.DataFrame) -> Calls:
 
 def _dropped(steps: list[Step]) -> int:
     """Return how many planned calls the engine says it never sent."""
-    counts = [step.detail.get("count") for step in steps if step.name == CALLS_DROPPED]
+    counts = [step.detail.get("count") for step in steps if step.name == StepName.CALLS_DROPPED]
     return sum(count for count in counts if type(count) is int and count > 0)
 
 

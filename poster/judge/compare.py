@@ -17,6 +17,7 @@ from poster.judge.analysis import Result
 from poster.judge.safe import safe_in_all
 from poster.judge.stages import Stage
 from poster.judge.transition import Transition
+from poster.rows.record import StepName
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,9 +89,9 @@ def _deploy_times_s(result: Result) -> Iterable[float]:
     # The first deploy of a run makes the stack, before any call: no caller saw it.
     first_call_ns = min((each.phase.deploy_ns for each in result.transitions), default=0)
     for step in result.steps:
-        if step.name == "deploy-started" and step.at_ns >= first_call_ns:
+        if step.name == StepName.DEPLOY_STARTED and step.at_ns >= first_call_ns:
             started_ns = step.at_ns
-        elif step.name == "deploy-finished" and started_ns is not None:
+        elif step.name == StepName.DEPLOY_FINISHED and started_ns is not None:
             yield (step.at_ns - started_ns) / 1e9
             started_ns = None
 

@@ -21,10 +21,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from poster.rows.record import Outcome, Step
+from poster.rows.record import Outcome, Step, StepName
 from poster.rows.skew import ClockEstimate, fits_call
 
-ALIAS_UPDATED = "alias-updated"
 LATEST = "$LATEST"
 MOST_OUTSIDE = 0.05  # of the answers; where more disagree, the server has no one clock
 
@@ -277,7 +276,7 @@ def _moves_in(steps: Sequence[Step]) -> list[tuple[str, str, int]]:
     moves: list[tuple[str, str, int]] = []
     for step in steps:
         start, to = step.detail.get("from"), step.detail.get("to")
-        if step.name != ALIAS_UPDATED or start == to:
+        if step.name != StepName.ALIAS_UPDATED or start == to:
             continue
         # An alias that is only just made comes from nowhere.
         if not isinstance(start, str) or not isinstance(to, str):

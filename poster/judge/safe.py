@@ -20,10 +20,9 @@ import polars as pl
 
 from poster.judge.releases import name_of
 from poster.judge.statistics import CLEAN_RUN, CONFIDENCE
-from poster.judge.stretches import DEPLOY_FAILED, DEPLOY_FINISHED
-from poster.judge.transition import DEPLOY_STARTED, Transition
+from poster.judge.transition import Transition
 from poster.rows.history import History
-from poster.rows.record import Step
+from poster.rows.record import Step, StepName
 
 After = Literal["deploy-finished", "alias-updated", "first-new"]
 NEW_RELEASE_MISSING = "no new release was seen to take over"
@@ -58,12 +57,12 @@ def safe_in_all(each: Sequence[Safe]) -> Safe:
 def _since(steps: Sequence[Step], transition: Transition) -> tuple[After, int]:
     phase = transition.phase
     has_started = any(
-        step.name == DEPLOY_STARTED and step.at_ns == phase.deploy_ns for step in steps
+        step.name == StepName.DEPLOY_STARTED and step.at_ns == phase.deploy_ns for step in steps
     )
     ends = [
         step.at_ns
         for step in steps
-        if step.name in (DEPLOY_FINISHED, DEPLOY_FAILED)
+        if step.name in (StepName.DEPLOY_FINISHED, StepName.DEPLOY_FAILED)
         and step.at_ns >= (phase.deploy_ns if has_started else phase.zero_ns)
         and (phase.next_deploy_ns is None or step.at_ns < phase.next_deploy_ns)
     ]

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from poster.judge.releases import ALIAS_UPDATED
 from poster.judge.statistics import wilson
-from poster.rows.record import Step
+from poster.rows.record import Step, StepName
 
 WHOLE = 1.0
 
@@ -67,7 +66,7 @@ def stages_of(
 
 def _moves(steps: Sequence[Step]) -> list[Step]:
     """Return the moves of the alias; one that several machines saw is one move."""
-    moves = [step for step in steps if step.name == ALIAS_UPDATED]
+    moves = [step for step in steps if step.name == StepName.ALIAS_UPDATED]
     said = [(_ends(step), _weight(step)) for step in moves]
     return [step for place, step in enumerate(moves) if not place or said[place] != said[place - 1]]
 

@@ -15,15 +15,18 @@ import dataclasses
 from collections.abc import Sequence
 
 from poster.judge.releases import name_of
-from poster.judge.transition import DEPLOY_STARTED, Transition, Unseen
-from poster.rows.record import Step
+from poster.judge.transition import Transition, Unseen
+from poster.rows.record import Step, StepName
 
-DEPLOY_FINISHED, DEPLOY_FAILED = "deploy-finished", "deploy-failed"
 # What a deploy does that callers may notice. The first of them begins a deploy that left no
 # deploy-started step.
 TELLING = (
-    *("configuration-updated", "code-updated", "version-published", "alias-updated"),
-    *("update-successful", "version-deleted"),
+    StepName.CONFIGURATION_UPDATED,
+    StepName.CODE_UPDATED,
+    StepName.VERSION_PUBLISHED,
+    StepName.ALIAS_UPDATED,
+    StepName.UPDATE_SUCCESSFUL,
+    StepName.VERSION_DELETED,
 )
 
 
@@ -79,15 +82,15 @@ def _ends_of_deploys(steps: Sequence[Step]) -> dict[int, Step | None]:
     """Return each deploy-started step's time, with the step that ended that deploy."""
     ends: dict[int, Step | None] = {}
     for place, step in enumerate(steps):
-        if step.name == DEPLOY_STARTED:
+        if step.name == StepName.DEPLOY_STARTED:
             later = (each for each in steps[place + 1 :] if each.name.startswith("deploy-"))
             end = next(later, None)
-            ends[step.at_ns] = None if end is None or end.name == DEPLOY_STARTED else end
+            ends[step.at_ns] = None if end is None or end.name == StepName.DEPLOY_STARTED else end
     return ends
 
 
 def _unseen_by_callers(end: Step | None) -> str:
-    if end is not None and end.name == DEPLOY_FAILED:
+    if end is not None and end.name == StepName.DEPLOY_FAILED:
         return "during a deploy that failed"
     return "during a deploy that no new answer followed"
 

@@ -25,10 +25,9 @@ from poster.judge.side_by_side import SideBySide, side_by_side
 from poster.judge.stages import Stage, stages_of
 from poster.judge.statistics import Point, Settled, quantiles_ms, settled, stale_share, wilson
 from poster.rows.history import History
-from poster.rows.record import LoopKind, Step
+from poster.rows.record import LoopKind, Step, StepName
 from poster.rows.skew import ClockEstimate, estimate_clock
 
-DEPLOY_STARTED = "deploy-started"
 LATENCY_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 Quantiles = dict[str, float | None]
@@ -160,7 +159,7 @@ def _zero_ns(
 
 def _phases(zeros: Sequence[int], steps: Sequence[Step]) -> list[Phase]:
     """Give every deploy its stretch: from its deploy-started step to the next deploy's."""
-    started = [step.at_ns for step in steps if step.name == DEPLOY_STARTED]
+    started = [step.at_ns for step in steps if step.name == StepName.DEPLOY_STARTED]
     befores = [None, *zeros]
     deploys: list[int] = []
     for before, zero in zip(befores, zeros, strict=False):

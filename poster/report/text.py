@@ -21,7 +21,7 @@ from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
 from poster.rows.history import History
 from poster.rows.merge import Offset, offsets
-from poster.rows.record import Run, Step
+from poster.rows.record import Run, Step, StepName
 
 MOST_EXCERPT_ROWS = 60
 LABEL = 16
@@ -282,7 +282,7 @@ def _gate_lines(transition: Transition, steps: list[Step]) -> Iterator[str]:
     phase = transition.phase
     for step in steps:
         is_later = step.at_ns >= phase.zero_ns
-        if step.name != "gate-passed" or not is_later:
+        if step.name != StepName.GATE_PASSED or not is_later:
             continue
         if phase.next_deploy_ns is not None and step.at_ns >= phase.next_deploy_ns:
             continue

@@ -13,6 +13,7 @@ wall clock is read once, into ``Run.origin_unix_ns``.
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -26,23 +27,24 @@ TargetName = Literal["local", "aws", "url"]
 LoopKind = Literal["closed", "open"]
 Connection = Literal["new", "kept"]
 
-StepName = Literal[
-    "build-started",
-    "build-finished",
-    "deploy-started",
-    "configuration-updated",
-    "code-updated",
-    "version-published",
-    "alias-updated",
-    "version-deleted",
-    "update-successful",
-    "stack-complete",
-    "gate-passed",
-    "purge",
-    "deploy-finished",
-    "deploy-failed",
-    "calls-dropped",
-]
+
+class StepName(enum.StrEnum):
+    """What our own histories call their steps."""
+
+    BUILD_STARTED = "build-started"
+    BUILD_FINISHED = "build-finished"
+    DEPLOY_STARTED = "deploy-started"
+    CONFIGURATION_UPDATED = "configuration-updated"
+    CODE_UPDATED = "code-updated"
+    VERSION_PUBLISHED = "version-published"
+    ALIAS_UPDATED = "alias-updated"
+    VERSION_DELETED = "version-deleted"
+    UPDATE_SUCCESSFUL = "update-successful"
+    STACK_COMPLETE = "stack-complete"
+    GATE_PASSED = "gate-passed"
+    DEPLOY_FINISHED = "deploy-finished"
+    DEPLOY_FAILED = "deploy-failed"
+    CALLS_DROPPED = "calls-dropped"
 
 
 class MalformedLineError(ValueError):
@@ -92,7 +94,7 @@ class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observatio
 class Step(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
     """One thing the deployer did or saw.
 
-    ``name`` is one of ``StepName`` in our own histories; other programs may name their own. A step
+    ``name`` is a ``StepName`` in our own histories; other programs may name their own. A step
     seen with a server's own timestamp keeps it in ``detail["server_ms"]``.
     """
 

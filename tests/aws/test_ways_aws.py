@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 
 from poster.aws.target import AwsTarget
-from poster.deploy import Release
-from poster.deploy.ways import deployer_for, parse_way
 from tests.support.deployed import Deployed, moves, names
 
 IN_A_ROW = 10
@@ -44,7 +42,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deploy]:
     yield deploy
     for each in made.values():
         remove = ["delete", "--no-prompts", "--stack-name", each.stack.name]
-        for _ in each.needs.sam.lines([*remove, "--region", target.region], Path.cwd()):
+        for _ in each.site.sam.lines([*remove, "--region", target.region], Path.cwd()):
             pass
 
 
@@ -91,9 +89,9 @@ def test_callers_get_the_release(stack: Deployed, way: str, weights: list[float]
 
 def test_codedeploy_shifts_the_alias(deployed: Deploy) -> None:
     stack = deployed(992)
-    deployer = deployer_for(parse_way("codedeploy:Linear10PercentEvery1Minute"), stack.needs)
-    list(deployer.deploy(Release("aaa", "aaa-config")))
-    steps = list(deployer.deploy(Release("xxx", "xxx-config")))
+    way = "codedeploy:Linear10PercentEvery1Minute"
+    stack.deploy_first(way, "aaa")
+    steps = stack.deploy(way, "xxx")
     weights = [weight for _, _, weight in moves(steps)]
     assert weights[0] == pytest.approx(0.1)
     assert weights == sorted(weights)
@@ -103,9 +101,8 @@ def test_codedeploy_shifts_the_alias(deployed: Deploy) -> None:
 
 def test_latest_has_no_versions(deployed: Deploy) -> None:
     stack = deployed(993)
-    deployer = deployer_for(parse_way("latest"), stack.needs)
-    list(deployer.deploy(Release("aaa", "aaa-config")))
-    steps = list(deployer.deploy(Release("xxx", "xxx-config")))
+    stack.deploy_first("latest", "aaa")
+    steps = stack.deploy("latest", "xxx")
     assert names(steps)[-1] == "deploy-finished"
     assert settles_on(stack, "xxx")
     assert stack.answered_by()[2] == "$LATEST"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from poster.rows.record import Observation, Run, Step, decode
+from poster.rows.record import Observation, Run, Step, StepName, decode
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = [sys.executable, "-m", "poster", "experiment", "--app", str(ROOT)]
@@ -77,7 +77,7 @@ def test_calls_and_steps_are_rows_of_one_history(experiment: tuple[Path, str]) -
     assert isinstance(run, Run)
     assert run.target == "local"
     assert [release["marker"] for release in run.settings["releases"]] == ["aaa", "xxx", "yyy"]
-    moved = [row for row in rows if isinstance(row, Step) and row.name == "alias-updated"]
+    moved = [row for row in rows if isinstance(row, Step) and row.name == StepName.ALIAS_UPDATED]
     assert [(step.detail["from"], step.detail["to"]) for step in moved] == [
         (None, "1"),
         ("1", "2"),
@@ -97,7 +97,7 @@ def test_the_switch_lies_between_the_last_old_and_the_first_new_answer(
 
 def test_no_answer_after_the_gate_passed_was_old(experiment: tuple[Path, str]) -> None:
     rows = rows_of(experiment[0] / "history.jsonl")
-    passed = [row for row in rows if isinstance(row, Step) and row.name == "gate-passed"]
+    passed = [row for row in rows if isinstance(row, Step) and row.name == StepName.GATE_PASSED]
     calls = [row for row in rows if isinstance(row, Observation)]
     assert len(passed) == 2
     for step, new in zip(passed, ("2", "3"), strict=True):

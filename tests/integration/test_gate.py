@@ -27,7 +27,7 @@ from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetSettings
 from poster.rows.clock import RunClock
-from poster.rows.record import Observation, TargetName
+from poster.rows.record import Observation, StepName, TargetName
 from tests.support.deployed import Deployed
 
 pytestmark = pytest.mark.local_aws
@@ -143,8 +143,8 @@ def test_the_purge_follows_the_last_old_answer_where_polling_would_have_been_too
 
     with watched(endpoint) as (clock, seen):
         steps = {step.name: step.at_ns for step in run.deploy("lambda-api", "xxx")}
-        successful_ns = run.needs.clock.origin_unix_ns + steps["update-successful"]
-        moved_ns = run.needs.clock.origin_unix_ns + steps["alias-updated"]
+        successful_ns = run.site.clock.origin_unix_ns + steps[StepName.UPDATE_SUCCESSFUL]
+        moved_ns = run.site.clock.origin_unix_ns + steps[StepName.ALIAS_UPDATED]
         ended = wait(
             *("--stack-name", "todo-sample-1", "--endpoint", endpoint, *TODO_PROBE_OPTIONS),
             *("--was", "1", "--purge-cloudfront", cdn, "--paths", "/*", "--wait-for-purge"),

@@ -6,7 +6,6 @@ they would to any stack that is there. ``latest`` needs a stack without alias, a
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import os
 import shutil
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 from poster.deploy import DeployError, Release
-from poster.deploy.ways import deployer_for, deployer_on_stack, parse_way
+from poster.deploy.ways import parse_way
 from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from poster.rows.record import Step, TargetName
@@ -67,9 +66,9 @@ def test_lambda_api_publishes_and_moves_the_alias(run: Deployed) -> None:
 
 def test_weights_are_on_the_alias_while_it_is_shifted_and_gone_afterwards(run: Deployed) -> None:
     old = run.alias()["FunctionVersion"]
-    deployer = deployer_on_stack(parse_way("linear:40,0.2"), run.needs)
+    linear = parse_way("linear:40,0.2")
     steps, weights = [], []
-    for step in deployer.deploy(Release("linear", "linear-config")):
+    for step in linear.deploy(Release("linear", "linear-config"), run.site):
         steps.append(step)
         if step.name == "alias-updated" and step.detail["weight"] < 1:
             assert run.alias()["FunctionVersion"] == old
@@ -83,8 +82,7 @@ def test_weights_are_on_the_alias_while_it_is_shifted_and_gone_afterwards(run: D
 
 def test_a_spent_budget_leaves_callers_with_the_old_version(run: Deployed) -> None:
     before = run.answered_by()
-    deployer = deployer_on_stack(parse_way("canary:10,60"), run.needs)
-    steps = deployer.deploy(Release("bad", "bad-config"))
+    steps = parse_way("canary:10,60").deploy(Release("bad", "bad-config"), run.site)
     taken = list(itertools.takewhile(lambda step: step.name != "alias-updated", steps))
     assert taken[-1].name == "version-published"
     run.failed_calls += 1
@@ -98,15 +96,22 @@ def test_a_spent_budget_leaves_callers_with_the_old_version(run: Deployed) -> No
     assert run.answered_by() == before
 
 
-def test_a_deploy_that_is_refused_half_way_leaves_callers_where_they_were(run: Deployed) -> None:
+def test_a_deploy_that_is_refused_half_way_leaves_callers_where_they_were(
+    run: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = run.answered_by()
-    api = run.needs.client("lambda")
+    api = run.site.stack.client("lambda")
     # Signed like any other request, and not understood: AWS refuses what botocore would not send.
     api.meta.events.register("before-call.lambda.PublishVersion", spoil_the_request)
-    needs = dataclasses.replace(run.needs, client=lambda service: api)
+    real_client = run.site.stack.client
+    monkeypatch.setattr(
+        run.site.stack,
+        "client",
+        lambda service: api if service == "lambda" else real_client(service),
+    )
     steps: list[Step] = []
     with pytest.raises(DeployError, match="; alias Sample is at version"):
-        steps.extend(deployer_on_stack(parse_way("lambda-api"), needs).deploy(Release("x", "x")))
+        steps.extend(parse_way("lambda-api").deploy(Release("x", "x"), run.site))
     assert run.answered_by() == before
 
 
@@ -127,12 +132,11 @@ def test_latest_answers_without_a_version_and_shows_each_half(
     target: EmulatorTarget, tmp_path: Path
 ) -> None:
     run = Deployed(target, tmp_path, number=2)
-    deployer = deployer_for(parse_way("latest"), run.needs)
-    list(deployer.deploy(Release("aaa", "aaa-config")))
+    run.deploy_first("latest", "aaa")
     assert run.answered_by() == ("aaa", "aaa-config", "$LATEST")
     in_between = []
     steps = []
-    for step in deployer.deploy(Release("xxx", "xxx-config")):
+    for step in parse_way("latest").deploy(Release("xxx", "xxx-config"), run.site):
         steps.append(step)
         if step.detail.get("of") == "configuration":
             in_between.append(run.answered_by())

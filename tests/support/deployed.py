@@ -13,11 +13,11 @@ from poster.aws.stack import Stack
 from poster.aws.target import Target
 from poster.deploy import Release
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamCli
-from poster.deploy.shifted import ErrorBudget
-from poster.deploy.ways import Needs, deployer_on_stack, parse_way
+from poster.deploy.sam_cli import SamCli
+from poster.deploy.site import ErrorBudget, Site
+from poster.deploy.ways import parse_way
 from poster.rows.clock import RunClock
-from poster.rows.record import Step
+from poster.rows.record import Step, StepName
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,12 +28,11 @@ class Deployed:
     def __init__(self, target: Target, folder: Path, number: int) -> None:
         self.stack = Stack(f"todo-sample-{number}", target)
         self.failed_calls = 0
-        self.needs = Needs(
+        self.site = Site(
             application=StagedApplication.copy_of(ROOT, folder / "app"),
             sam=SamCli(Path(shutil.which("sam") or "sam"), target.environment, folder / "sam.log"),
             stack=self.stack,
             parameters={"Number": str(number)},
-            client=target.client,
             clock=RunClock(),
             budget=ErrorBudget(allowed=0, failed=lambda: self.failed_calls),
         )
@@ -42,8 +41,11 @@ class Deployed:
 
     def deploy(self, way: str, marker: str) -> list[Step]:
         """Deploy one release to the stack that is there."""
-        deployer = deployer_on_stack(parse_way(way), self.needs)
-        return list(deployer.deploy(Release(marker, f"{marker}-config")))
+        return list(parse_way(way).deploy(Release(marker, f"{marker}-config"), self.site))
+
+    def deploy_first(self, way: str, marker: str) -> list[Step]:
+        """Deploy the stack itself."""
+        return list(parse_way(way).first(Release(marker, f"{marker}-config"), self.site))
 
     def answered_by(self) -> tuple[str, str, str]:
         """Call the API as a poster does; return marker, config marker and version."""
@@ -84,5 +86,5 @@ def moves(steps: list[Step]) -> list[tuple[str, str, float]]:
     return [
         (step.detail["from"], step.detail["to"], step.detail.get("weight", 1.0))
         for step in steps
-        if step.name == "alias-updated"
+        if step.name == StepName.ALIAS_UPDATED
     ]

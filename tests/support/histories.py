@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import structs
 
 from poster.rows.history import History, observations_frame
-from poster.rows.record import Observation, Row, Run, Step, encode
+from poster.rows.record import Observation, Row, Run, Step, StepName, encode
 
 BEAT_NS = 100_000_000
 LATENCY_NS = 20_000_000
@@ -53,7 +53,7 @@ def rows(
             start, to = list(pending.pop(0))
             detail = {"from": name_of(start, versions), "to": name_of(to, versions)}
             # Half a beat after the call before and half a beat before the next one.
-            found.append(Step("alias-updated", beat * BEAT_NS + BEAT_NS // 2, detail))
+            found.append(Step(StepName.ALIAS_UPDATED, beat * BEAT_NS + BEAT_NS // 2, detail))
             continue
         beat += 1
         if char != "_":

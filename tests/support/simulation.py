@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from poster.rows.history import COLUMNS, History
-from poster.rows.record import Run, Step
+from poster.rows.record import Run, Step, StepName
 
 Lags = Callable[[np.random.Generator, int], NDArray[np.float64]]
 ORIGIN_UNIX_NS = 1_700_000_000_000_000_000
@@ -130,5 +130,5 @@ def _history(
         posters=8,
         rate_per_s=setting.rate,
     )
-    moved = Step("alias-updated", switch_ns, {"from": "1", "to": "2"})
+    moved = Step(StepName.ALIAS_UPDATED, switch_ns, {"from": "1", "to": "2"})
     return History(run, observations, [moved] if setting.knows_switch else [])

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from poster.judge.analysis import Result, analyse
 from poster.rows.history import History
-from poster.rows.record import Observation, Step
+from poster.rows.record import Observation, Step, StepName
 from tests.support.histories import ORIGIN_UNIX_NS, RUN, history_of
 
 RATE = 50
@@ -34,7 +34,7 @@ def step(name: str, at_s: float, **detail: Any) -> Step:
 
 def moved(at_s: float = SWITCH_S, start: str = "1", to: str = "2", **detail: Any) -> Step:
     """Return the step of an alias that moves."""
-    return step("alias-updated", at_s, **{"from": start, "to": to}, **detail)
+    return step(StepName.ALIAS_UPDATED, at_s, **{"from": start, "to": to}, **detail)
 
 
 def told(

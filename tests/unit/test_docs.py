@@ -13,7 +13,7 @@ from msgspec import Struct
 from docs.figures import draw, sections
 from docs.sections import NoSectionError, filled, section
 from poster.cli import main
-from poster.rows.record import Observation, Run, Step
+from poster.rows.record import Observation, Run, Step, StepName
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +31,17 @@ def table_after(heading: str, text: str) -> list[str]:
 def test_the_format_documents_every_field(heading: str, row: type[Struct]) -> None:
     documented = table_after(heading, (ROOT / "docs" / "history.md").read_text())
     assert documented == list(row.__struct_fields__)
+
+
+def test_the_format_documents_every_step_that_some_part_of_the_instrument_emits() -> None:
+    document = (ROOT / "docs" / "history.md").read_text()
+    (named,) = re.findall(r"^\| name \| str \| (.*) \|$", document, re.MULTILINE)
+    assert named.split(", ") == [*StepName]
+    emitting = ("deploy", "gate", "calls")
+    source = "".join(
+        path.read_text() for room in emitting for path in (ROOT / "poster" / room).glob("*.py")
+    )
+    assert [name for name in StepName if f"StepName.{name.name}" not in source] == []
 
 
 def test_files_named_in_the_documentation_exist() -> None:

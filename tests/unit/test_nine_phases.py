@@ -15,6 +15,8 @@ from poster.aws.stack import Outputs
 from poster.calls.engine import Emit, Load
 from poster.calls.watch import Watch
 from poster.deploy import DeployError, Release
+from poster.deploy.site import Site
+from poster.deploy.ways import Way
 from poster.experiment import ExperimentError, Plan, Rig, run_experiment
 from poster.rows.clock import Clock, RunClock
 from poster.rows.record import Observation, Run, Step, decode
@@ -67,7 +69,7 @@ class FakeDeployer:
         self._fails_at = fails_at
         self._versions = itertools.count(1)
 
-    def deploy(self, release: Release) -> Generator[Step, None, None]:
+    def deploy(self, release: Release, site: Site) -> Generator[Step, None, None]:
         yield Step("deploy-started", self._clock.now_ns())
         if release.marker == self._fails_at:
             yield Step("deploy-failed", self._clock.now_ns())
@@ -113,8 +115,10 @@ def run(tmp_path: Path, world: World, **parts: Any) -> Path:
     directory.mkdir(parents=True)
     plan = Plan(directory, 1, 0.0, parts.pop("deploys", 2), quiet_s=0.05, take_over_timeout_s=0.5)
     engine = FakeEngine(world, parts.pop("breaks_after", None))
-    deployer = FakeDeployer(world, clock, **parts)
-    run_experiment(plan, Rig(world, FakeStack(world), deployer, engine, clock, Watch(), Silent()))
+    deploy = FakeDeployer(world, clock, **parts).deploy
+    way = Way("fake", deploy, first=deploy)
+    site = Site(None, None, FakeStack(world), {}, clock)
+    run_experiment(plan, Rig(world, site, way, engine, Watch(), Silent()))
     return directory
 
 

@@ -11,17 +11,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poster.judge.analysis import Result
-from poster.judge.releases import ALIAS_UPDATED
 from poster.judge.transition import Transition
 from poster.report.page import charts
 from poster.report.page.looks import Look, short
 from poster.report.page.sample import Sample, answered, around_each, columns, whole_run
 from poster.rows.history import History
-from poster.rows.record import Step
+from poster.rows.record import Step, StepName
 
 MOST_FLAGS = 60
 FLAGS_APART = 0.004  # steps closer than this share of the figure are one flag
-TELLING_STEPS = ("alias-updated", "version-deleted", "deploy-failed", "gate-passed", "purge")
+TELLING_STEPS = {
+    StepName.ALIAS_UPDATED,
+    StepName.VERSION_DELETED,
+    StepName.DEPLOY_FAILED,
+    StepName.GATE_PASSED,
+}
 
 Figure = dict[str, Any]
 Looks = Mapping[int, Look]
@@ -148,7 +152,7 @@ def _flags(steps: Sequence[Step], zero_ns: int, sample: Sample) -> list[dict[str
 
 
 def _label(step: Step) -> str:
-    if step.name != ALIAS_UPDATED or not step.detail.get("to"):
+    if step.name != StepName.ALIAS_UPDATED or not step.detail.get("to"):
         return short(step.name.replace("-", " "))
     weight = step.detail.get("weight")
     share = f", {weight:.0%}" if isinstance(weight, float) and 0 <= weight < 1 else ""

@@ -12,13 +12,13 @@ import pytest
 
 from poster.calls.attribution import Attribution, parse_source
 from poster.calls.curl_call import Exchange
-from poster.calls.curl_engine import DROPPED, CurlEngine
+from poster.calls.curl_engine import CurlEngine
 from poster.calls.engine import Load, Stop
 from poster.calls.posting import Posting
 from poster.calls.request import Request
 from poster.calls.schedule import ClosedLoop, OpenLoop
 from poster.rows.clock import RunClock
-from poster.rows.record import Observation, Step
+from poster.rows.record import Observation, Step, StepName
 from tests.support.servers import Answer, http2_server, http_server, ok, send, unused_url
 
 MS = 1_000_000
@@ -66,7 +66,7 @@ def test_an_open_loop_sends_at_the_planned_instants_whatever_has_come_back() -> 
 def test_what_the_bound_holds_back_is_dropped_and_counted_never_shifted() -> None:
     with http_server(after(0.2)) as url:
         rows, steps = post(url, OpenLoop(100, calls=50, max_in_flight=3))
-    assert {step.name for step in steps} == {DROPPED}
+    assert {step.name for step in steps} == {StepName.CALLS_DROPPED}
     assert len(rows) + sum(step.detail["count"] for step in steps) == 50
     assert 3 <= len(rows) <= 12
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 from fake_lambda import FakeLambda, zip_with
 
 from poster.deploy import Release
 from poster.deploy.function import Function
 from poster.deploy.package import Package
-from poster.rows.record import Step
+from poster.deploy.site import ErrorBudget, Site
+from poster.rows.record import Step, StepName
 
 ORIGIN_UNIX_NS = 1_795_321_400_000_000_000
 RELEASE = Release("xxx", "xxx-config")
@@ -32,15 +35,25 @@ class SteppedClock:
         self.on_sleep(self._now_ns / 1e9)
 
 
-class FakePacker:
-    def make(self, release: Release) -> Generator[Step, None, Package]:
-        yield Step("build-started", 0)
-        yield Step("build-finished", 0)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stage(Site):
+    """A site with a fake Lambda, where nothing is built."""
+
+    aws: Any = None
+
+    @classmethod
+    def with_lambda(
+        cls, aws: FakeLambda, clock: SteppedClock, budget: ErrorBudget | None = None
+    ) -> Stage:
+        return cls(None, None, None, {}, clock, budget or ErrorBudget(), aws=aws)
+
+    def function(self) -> Function:
+        return Function(self.aws, "todo", "Sample")
+
+    def packed(self, release: Release) -> Generator[Step, None, Package]:
+        yield Step(StepName.BUILD_STARTED, 0)
+        yield Step(StepName.BUILD_FINISHED, 0)
         return Package(zip_with(release.marker))
-
-
-def function_of(client: FakeLambda) -> Function:
-    return Function(client, "todo", "Sample")
 
 
 class Taken:
@@ -61,4 +74,4 @@ class Taken:
 
     @property
     def moves(self) -> list[dict[str, object]]:
-        return [step.detail for step in self.steps if step.name == "alias-updated"]
+        return [step.detail for step in self.steps if step.name == StepName.ALIAS_UPDATED]

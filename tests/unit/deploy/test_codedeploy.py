@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stage import RELEASE, SteppedClock, Taken
 
 from poster.deploy import DeployError, Release
-from poster.deploy.codedeploy import CodeDeployDeployer, shift_between
+from poster.deploy.codedeploy import shift_between, watched
 from poster.deploy.function import Alias
 from poster.rows.record import Step
 
@@ -76,8 +76,7 @@ class Shifting:
 
 
 def taken_from(shifting: Shifting, alias: Callable[[], Alias]) -> Taken:
-    deployer = CodeDeployDeployer(shifting, alias, SteppedClock(), look_every_s=0.001)
-    return Taken(deployer.deploy(RELEASE))
+    return Taken(watched(shifting.deploy(RELEASE), alias, SteppedClock(), look_every_s=0.001))
 
 
 def test_codedeploys_shifts_are_steps_before_cloudformations_own() -> None:

@@ -6,12 +6,10 @@ from collections.abc import Callable
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from fake_lambda import FakeLambda, refusal
-from stage import RELEASE, FakePacker, SteppedClock, Taken, function_of
+from stage import RELEASE, Stage, SteppedClock, Taken
 
 from poster.deploy import ConflictError, DeployError
-from poster.deploy.delete_old import DeleteOldDeployer
-from poster.deploy.lambda_api import LambdaApiDeployer
-from poster.deploy.latest import LatestDeployer
+from poster.deploy.ways import parse_way
 
 CHANGES = ["UpdateFunctionConfiguration", "UpdateFunctionCode", "PublishVersion", "UpdateAlias"]
 # What a deploy through the Lambda API calls, in order.
@@ -28,11 +26,9 @@ def aws() -> FakeLambda:
     return FakeLambda()
 
 
-Way = type[LambdaApiDeployer] | type[DeleteOldDeployer] | type[LatestDeployer]
-
-
-def deploy(aws: FakeLambda, way: Way = LambdaApiDeployer) -> Taken:
-    return Taken(way(FakePacker(), function_of(aws), SteppedClock()).deploy(RELEASE))
+def deploy(aws: FakeLambda, way: str = "lambda-api") -> Taken:
+    site = Stage.with_lambda(aws, SteppedClock())
+    return Taken(parse_way(way).deploy(RELEASE, site))
 
 
 def at_call(number: int, do: Callable[[], None]) -> Callable[[str], None]:
@@ -180,7 +176,7 @@ def test_ctrl_c_is_told_and_goes_on(aws: FakeLambda) -> None:
 
 
 def test_the_old_version_is_deleted_only_after_the_alias_has_moved(aws: FakeLambda) -> None:
-    taken = deploy(aws, DeleteOldDeployer)
+    taken = deploy(aws, "delete-old")
     assert taken.names[-3:] == ["alias-updated", "version-deleted", "deploy-finished"]
     assert taken.steps[-2].detail == {"version": "1"}
     assert list(aws.versions) == ["2"]
@@ -188,13 +184,13 @@ def test_the_old_version_is_deleted_only_after_the_alias_has_moved(aws: FakeLamb
 
 def test_a_delete_that_fails_says_that_the_alias_has_moved(aws: FakeLambda) -> None:
     aws.before_call = at_call(len(CALLS), raising(refusal("DeleteFunction", "ServiceException")))
-    taken = deploy(aws, DeleteOldDeployer)
+    taken = deploy(aws, "delete-old")
     assert str(taken.error).endswith("; alias Sample is at version 2")
     assert taken.steps[-1].detail["after"] == "alias-updated"
 
 
 def test_without_alias_configuration_is_updated_before_code(aws: FakeLambda) -> None:
-    taken = deploy(aws, LatestDeployer)
+    taken = deploy(aws, "latest")
     assert taken.names == [
         *("build-started", "build-finished", "deploy-started"),
         *("configuration-updated", "update-successful", "code-updated", "update-successful"),
@@ -205,6 +201,6 @@ def test_without_alias_configuration_is_updated_before_code(aws: FakeLambda) -> 
 
 def test_without_alias_a_deploy_that_stops_says_what_callers_get(aws: FakeLambda) -> None:
     aws.before_call = at_call(CALLS.index("UpdateFunctionCode"), raising(refusal("U", "X")))
-    taken = deploy(aws, LatestDeployer)
+    taken = deploy(aws, "latest")
     assert str(taken.error).endswith("there is no alias: callers get what was updated so far")
     assert taken.steps[-1].detail["after"] == "update-successful"

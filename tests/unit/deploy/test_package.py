@@ -12,8 +12,9 @@ from stage import RELEASE, SteppedClock, Taken
 
 from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
-from poster.deploy.package import Package, Packer, zip_of
-from poster.deploy.sam import SamCli
+from poster.deploy.package import Package, zip_of
+from poster.deploy.sam_cli import SamCli
+from poster.deploy.site import Site
 
 
 def folder_with(path: Path, files: dict[str, bytes]) -> Path:
@@ -87,7 +88,7 @@ def staged(tmp_path: Path) -> StagedApplication:
     return StagedApplication.copy_of(folder_with(tmp_path / "source", files), tmp_path / "app")
 
 
-def packer(application: StagedApplication, tmp_path: Path, functions: str) -> Packer:
+def site(application: StagedApplication, tmp_path: Path, functions: str) -> Site:
     sam = tmp_path / "sam"
     sam.write_text(
         "#!/bin/sh\nfor name in " + functions + "; do\n"
@@ -95,11 +96,11 @@ def packer(application: StagedApplication, tmp_path: Path, functions: str) -> Pa
     )
     sam.chmod(0o755)
     cli = SamCli(sam, {"PATH": "/usr/bin:/bin"}, tmp_path / "sam.log")
-    return Packer(application, cli, SteppedClock())
+    return Site(application, cli, None, {}, SteppedClock())
 
 
 def test_a_release_is_built_and_packed(tmp_path: Path) -> None:
-    steps = packer(staged(tmp_path), tmp_path, "TodoFunction").make(RELEASE)
+    steps = site(staged(tmp_path), tmp_path, "TodoFunction").packed(RELEASE)
     assert [next(steps).name, next(steps).name] == ["build-started", "build-finished"]
     with pytest.raises(StopIteration) as end:
         next(steps)
@@ -108,6 +109,6 @@ def test_a_release_is_built_and_packed(tmp_path: Path) -> None:
 
 
 def test_an_application_of_two_functions_is_refused(tmp_path: Path) -> None:
-    taken = Taken(packer(staged(tmp_path), tmp_path, "One Two").make(RELEASE))
+    taken = Taken(site(staged(tmp_path), tmp_path, "One Two").packed(RELEASE))
     assert isinstance(taken.error, DeployError)
     assert str(taken.error) == "this way deploys one function, and sam build made One, Two"

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from poster.deploy import DeployError, Release
+from poster.deploy import DeployError, Release, sam
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamCli, SamDeployer
+from poster.deploy.sam_cli import SamCli
+from poster.deploy.site import Site
 from poster.rows.record import Step
 
 ORIGIN_UNIX_NS = 1_795_321_400_000_000_000
@@ -72,15 +75,17 @@ def application(tmp_path: Path) -> StagedApplication:
     return StagedApplication.copy_of(source, tmp_path / "app")
 
 
-def deployer(
+def deploying(
     application: StagedApplication, tmp_path: Path, script: str, alias: Alias
-) -> SamDeployer:
-    """Make a deployer whose `sam` is the given shell script."""
-    sam = tmp_path / "sam"
-    sam.write_text("#!/bin/sh\n" + textwrap.dedent(script))
-    sam.chmod(0o755)
-    cli = SamCli(sam, {"PATH": "/usr/bin:/bin"}, tmp_path / "sam.log")
-    return SamDeployer(application, cli, "todo-sample-1", {"Number": "1"}, FixedClock(), alias)
+) -> Iterator[Step]:
+    """Deploy with a `sam` that is the given shell script."""
+    program = tmp_path / "sam"
+    program.write_text("#!/bin/sh\n" + textwrap.dedent(script))
+    program.chmod(0o755)
+    cli = SamCli(program, {"PATH": "/usr/bin:/bin"}, tmp_path / "sam.log")
+    stack = SimpleNamespace(name="todo-sample-1", alias_version=alias)
+    site = Site(application, cli, stack, {"Number": "1"}, FixedClock())
+    return sam.deploy(RELEASE, site)
 
 
 def sam_that_prints(lines: list[str], exit_code: int = 0) -> str:
@@ -99,9 +104,7 @@ fi
 def test_steps_carry_cloudformations_own_times(
     application: StagedApplication, tmp_path: Path
 ) -> None:
-    steps = list(
-        deployer(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")).deploy(RELEASE)
-    )
+    steps = list(deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")))
     assert [step.name for step in steps] == [
         *("build-started", "build-finished", "deploy-started"),
         *("code-updated", "version-published", "alias-updated", "stack-complete"),
@@ -116,7 +119,7 @@ def test_steps_carry_cloudformations_own_times(
 def test_the_release_is_made_in_the_copy_and_named_in_the_configuration(
     application: StagedApplication, tmp_path: Path
 ) -> None:
-    list(deployer(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")).deploy(RELEASE))
+    list(deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")))
     assert 'MARKER = "xxx"\n' in (application.path / "hello_world" / "release.py").read_text()
     source = tmp_path / "source" / "hello_world" / "release.py"
     assert 'MARKER = "aaa"\n' in source.read_text()
@@ -126,23 +129,22 @@ def test_the_release_is_made_in_the_copy_and_named_in_the_configuration(
 
 
 def test_an_alias_that_stays_is_no_step(application: StagedApplication, tmp_path: Path) -> None:
-    steps = deployer(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "1")).deploy(
-        RELEASE
-    )
+    steps = deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "1"))
     assert "alias-updated" not in [step.name for step in steps]
 
 
-def steps_until_failure(deployer: SamDeployer, said: str) -> list[Step]:
+def steps_until_failure(deploy: Iterator[Step], said: str) -> list[Step]:
     steps: list[Step] = []
     with pytest.raises(DeployError, match=said):
-        steps.extend(deployer.deploy(RELEASE))  # keeps what came before the failure
+        steps.extend(deploy)  # keeps what came before the failure
     return steps
 
 
 def test_a_failed_build_says_what_sam_said(application: StagedApplication, tmp_path: Path) -> None:
     script = "echo; echo Error: no uv >&2; exit 1"
     steps = steps_until_failure(
-        deployer(application, tmp_path, script, Alias(None)), "sam build ended with 1: Error: no uv"
+        deploying(application, tmp_path, script, Alias(None)),
+        "sam build ended with 1: Error: no uv",
     )
     assert [step.name for step in steps] == ["build-started", "deploy-failed"]
     assert steps[-1].detail["after"] == "build-started"
@@ -153,7 +155,7 @@ def test_a_rolled_back_deploy_names_the_resource_that_failed(
 ) -> None:
     failed = json.loads(UPDATE[1]) | {"status": "UPDATE_FAILED", "reason": "no such role"}
     steps = steps_until_failure(
-        deployer(application, tmp_path, sam_that_prints([json.dumps(failed)], 1), Alias("1", "1")),
+        deploying(application, tmp_path, sam_that_prints([json.dumps(failed)], 1), Alias("1", "1")),
         "Function UPDATE_FAILED: no such role",
     )
     assert steps[-1].name == "deploy-failed"
@@ -163,13 +165,13 @@ def test_an_empty_changeset_is_a_failure_of_its_own(
     application: StagedApplication, tmp_path: Path
 ) -> None:
     steps_until_failure(
-        deployer(application, tmp_path, sam_that_prints([result("no_changes")]), Alias("1", "1")),
+        deploying(application, tmp_path, sam_that_prints([result("no_changes")]), Alias("1", "1")),
         "found nothing to change for release xxx",
     )
 
 
 def test_everything_sam_says_is_kept(application: StagedApplication, tmp_path: Path) -> None:
-    list(deployer(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")).deploy(RELEASE))
+    list(deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")))
     log = (tmp_path / "sam.log").read_text()
     assert "$ sam build" in log
     assert "skipping upload" in log

@@ -4,17 +4,16 @@ import pytest
 from fake_lambda import FakeLambda, refusal
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import RELEASE, FakePacker, SteppedClock, Taken, function_of
+from stage import RELEASE, Stage, SteppedClock, Taken
 
-from poster.deploy import ConflictError, DeployError
+from poster.deploy import ConflictError, DeployError, shifted
 from poster.deploy.shifted import (
     BudgetSpentError,
-    ErrorBudget,
     Hold,
-    ShiftedDeployer,
     canary,
     linear,
 )
+from poster.deploy.site import ErrorBudget
 
 TWENTY_EACH = linear(20, 5)
 
@@ -28,16 +27,15 @@ class Shift:
         self._fail_at_s = fail_at_s
         self.failed_before = 0
         budget = ErrorBudget(allowed, self.failed)
-        self._deployer = ShiftedDeployer(
-            FakePacker(), function_of(self.aws), self.clock, stages, budget
-        )
+        self._site = Stage.with_lambda(self.aws, self.clock, budget)
+        self._stages = stages
 
     def failed(self) -> int:
         now_s = self.clock.now_ns() / 1e9
         return self.failed_before + sum(at_s <= now_s for at_s in self._fail_at_s)
 
     def deploy(self):
-        return self._deployer.deploy(RELEASE)
+        return shifted.deploy(RELEASE, self._site, self._stages)
 
     def taken(self) -> Taken:
         return Taken(self.deploy())

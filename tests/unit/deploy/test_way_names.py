@@ -12,9 +12,11 @@ from stage import SteppedClock, Taken
 
 from poster.deploy import Release
 from poster.deploy.application import StagedApplication
-from poster.deploy.sam import SamCli
-from poster.deploy.shifted import ErrorBudget, Hold
-from poster.deploy.ways import Needs, WayError, deployer_for, forms, parse_way
+from poster.deploy.sam_cli import SamCli
+from poster.deploy.shifted import Hold
+from poster.deploy.site import Site
+from poster.deploy.ways import FORMS as WAYS
+from poster.deploy.ways import WayError, parse_way
 
 ROOT = Path(__file__).parents[3]
 FORMS = (
@@ -24,13 +26,12 @@ FORMS = (
 
 
 def test_arguments_become_stages() -> None:
-    assert parse_way("canary:10,5").arguments == [Hold(0.1, 5)]
-    assert parse_way("canary:0.5,0.25").arguments == [Hold(0.005, 0.25)]
-    assert parse_way("linear:40,2").arguments == [Hold(0.4, 2), Hold(0.8, 2)]
-    assert parse_way("codedeploy:Linear10PercentEvery1Minute").arguments == (
-        "Linear10PercentEvery1Minute"
-    )
-    assert parse_way("sam").arguments is None
+    assert parse_way("canary:10,5").deploy.keywords == {"stages": [Hold(0.1, 5)]}
+    assert parse_way("canary:0.5,0.25").deploy.keywords == {"stages": [Hold(0.005, 0.25)]}
+    assert parse_way("linear:40,2").deploy.keywords == {"stages": [Hold(0.4, 2), Hold(0.8, 2)]}
+    assert parse_way("codedeploy:Linear10PercentEvery1Minute").deploy.keywords == {
+        "configuration": "Linear10PercentEvery1Minute"
+    }
 
 
 @pytest.mark.parametrize("text", ["", "SAM", "rolling", "canary 10 5", "sam ", ":"])
@@ -52,7 +53,7 @@ def test_an_unknown_way_is_told_all_ways(text: str) -> None:
 )
 def test_bad_arguments_are_told_the_form(text: str) -> None:
     name = text.partition(":")[0]
-    form = next(form for form in forms() if form.partition(":")[0] == name)
+    form = next(form for form in WAYS if form.partition(":")[0] == name)
     with pytest.raises(WayError, match=f"is not of the form {form}"):
         parse_way(text)
 
@@ -100,23 +101,25 @@ class Run:
         sam.chmod(0o755)
         self.folder = folder
         self.aws = FakeLambda()
-        self.needs = Needs(
+        self.site = Site(
             application=StagedApplication(folder),
             sam=SamCli(sam, {"PATH": "/usr/bin:/bin"}, folder / "sam.log"),
             stack=SimpleNamespace(
                 name="todo-sample-7",
                 outputs=lambda: SimpleNamespace(function="todo", alias="Sample"),
                 alias_version=lambda: self.aws.alias["FunctionVersion"],
+                client={"lambda": self.aws}.__getitem__,
             ),
             parameters={"Number": "7"},
-            client={"lambda": self.aws}.__getitem__,
             clock=SteppedClock(),
-            budget=ErrorBudget(0, lambda: 0),
         )
 
     def deploy(self, text: str, *markers: str) -> list[Taken]:
-        deployer = deployer_for(parse_way(text), self.needs)
-        return [Taken(deployer.deploy(Release(marker, marker))) for marker in markers]
+        way, (first, *others) = parse_way(text), [Release(marker, marker) for marker in markers]
+        return [
+            Taken(way.first(first, self.site)),
+            *(Taken(way.deploy(release, self.site)) for release in others),
+        ]
 
     @property
     def sam_calls(self) -> list[str]:
@@ -142,14 +145,6 @@ def test_each_release_starts_from_the_one_before(run: Run) -> None:
     *_, second, third = run.deploy("linear:50,5", "aaa", "bbb", "ccc")
     assert {(move["from"], move["to"]) for move in second.moves} == {("1", "2")}
     assert {(move["from"], move["to"]) for move in third.moves} == {("2", "3")}
-
-
-def test_a_first_release_that_failed_is_no_stack_to_deploy_to(run: Run) -> None:
-    deployer = deployer_for(parse_way("lambda-api"), run.needs)
-    (run.folder / "sam").write_text("#!/bin/sh\nexit 1\n")
-    assert Taken(deployer.deploy(Release("aaa", "aaa"))).error is not None
-    assert Taken(deployer.deploy(Release("bbb", "bbb"))).error is not None
-    assert run.aws.calls == []
 
 
 def test_delete_old_leaves_one_version(run: Run) -> None:
