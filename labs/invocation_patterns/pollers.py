@@ -7,8 +7,8 @@ and this *model* stands between them and the function, by the rules that AWS doc
 run shows of retries and dead letters there is simulated, and says so. Queues are left to MiniStack,
 which redrives them itself.
 
-Threads of ours do the work while the ``with`` block runs. AWS waits one minute before the first
-asynchronous retry and two before the second; here it is seconds.
+A pool of threads does the work while the ``with`` block runs; none outlives it. AWS waits one
+minute before the first asynchronous retry and two before the second; here it is seconds.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ import datetime
 import functools
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from labs.invocation_patterns.stream_batches import Batch, deliver, done_in
@@ -33,6 +32,7 @@ STREAM_RETRY_S = 0.5  # AWS publishes no number
 # How often AWS says that it polls a shard.
 _POLL_S = {"kinesis": 1.0, "dynamodb": 0.25}
 _ASYNC_CONCURRENCY = 3
+_AT_ONCE = 256  # pollers, and events that are tried or wait to be tried again
 _WAIT_S = 1  # of one look into a queue
 
 
@@ -58,56 +58,41 @@ class EventSources:
         self._client = functools.cache(client)
         self._sources = sources
         self._stopped = threading.Event()
-        self._threads: list[threading.Thread] = []
-        self._timers: list[threading.Timer] = []
-        self._pool = ThreadPoolExecutor(_ASYNC_CONCURRENCY, "async")
-        self._failure: Exception | None = None
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "event-source")
+        self._work: list[Future[None]] = []
+        self._async_slots = threading.Semaphore(_ASYNC_CONCURRENCY)
 
     def invoke_async(self, payload: bytes) -> None:
         """Accept an event as Invoke with ``Event`` does: it is tried until done or dead."""
-        self._pool.submit(self._guarded, self._try_async, payload)
+        self._start(self._try_async, payload)
 
     def __enter__(self) -> EventSources:
         self._take_over_streams()
         self._take_over_topic()
         self._take_over_bucket()
-        for thread in self._threads:
-            thread.start()
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-        for timer in self._timers:
-            timer.cancel()
-        self._pool.shutdown(cancel_futures=True)
-        if self._failure is not None and error is None:
-            raise EventSourceError(f"the model of Lambda's event sources broke: {self._failure}")
+        wait(tuple(self._work))  # before the shutdown: a poller may be handing on its last event
+        self._pool.shutdown()
+        failure = next(filter(None, (done.exception() for done in self._work)), None)
+        if failure is not None and error is None:
+            raise EventSourceError(f"the model of Lambda's event sources broke: {failure}")
 
-    def _run(self, work: Callable[..., None], *arguments: Any) -> None:
-        thread = threading.Thread(target=self._guarded, args=(work, *arguments), daemon=True)
-        self._threads.append(thread)
-
-    def _guarded(self, work: Callable[..., None], *arguments: Any) -> None:
-        try:
-            work(*arguments)
-        except Exception as failure:  # raised at the end of the block: a thread has no caller
-            self._failure = failure
+    def _start(self, work: Callable[..., None], *arguments: Any) -> None:
+        self._work.append(self._pool.submit(work, *arguments))
 
     # Asynchronous: Invoke with Event, SNS, S3.
 
-    def _try_async(self, payload: bytes, retry: int = 0) -> None:
-        if not self._invoke(payload)[0]:
-            return
-        if retry < len(ASYNC_RETRY_S):
-            # A timer, not a sleep: others go on meanwhile.
-            arguments = (self._guarded, self._try_async, payload, retry + 1)
-            timer = threading.Timer(ASYNC_RETRY_S[retry], self._pool.submit, arguments)
-            timer.daemon = True
-            self._timers.append(timer)
-            timer.start()
-            return
+    def _try_async(self, payload: bytes) -> None:
+        for pause_s in (0, *ASYNC_RETRY_S):
+            if self._stopped.wait(pause_s):
+                return
+            with self._async_slots:  # others go on while this one waits
+                has_failed, _ = self._invoke(payload)
+            if not has_failed:
+                return
         # A dead-letter queue gets the event itself.
         self._client("sqs").send_message(
             QueueUrl=self._sources.dead_letters, MessageBody=payload.decode()
@@ -121,7 +106,7 @@ class EventSources:
                 sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
         url, arn = self._queue("topic")
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-        self._run(self._pump, url, _sns_event)
+        self._start(self._pump, url, _sns_event)
 
     def _take_over_bucket(self) -> None:
         url, arn = self._queue("bucket")
@@ -131,7 +116,7 @@ class EventSources:
                 "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]
             },
         )
-        self._run(self._pump, url, _s3_event)
+        self._start(self._pump, url, _s3_event)
 
     def _queue(self, name: str) -> tuple[str, str]:
         sqs = self._client("sqs")
@@ -161,7 +146,7 @@ class EventSources:
             if service in _POLL_S:
                 awslambda.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
                 for read in self._readers(service, mapping["EventSourceArn"]):
-                    self._run(self._poll, service, mapping, read)
+                    self._start(self._poll, service, mapping, read)
 
     def _readers(self, service: str, arn: str) -> list[Callable[[int], list[dict[str, Any]]]]:
         """Return what reads each shard: every call gives the next records, at most that many."""
@@ -191,7 +176,7 @@ class EventSources:
                     settings,
                     self._invoke_batch,
                     functools.partial(self._discard, mapping),
-                    lambda retry: time.sleep(STREAM_RETRY_S * retry),
+                    lambda retry: self._stopped.wait(STREAM_RETRY_S * retry),
                 )
             else:
                 self._stopped.wait(_POLL_S[service])

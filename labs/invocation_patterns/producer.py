@@ -24,6 +24,7 @@ from msgspec import structs
 
 from labs.invocation_patterns.worker_record import Record, dead_in
 from poster.calls.answer import Answer, short_error
+from poster.calls.background import Background
 from poster.calls.engine import Emit, Load, Stop
 from poster.calls.request import todo_id
 from poster.rows.clock import Clock, from_server_ms
@@ -78,7 +79,7 @@ class Producer:
         sent = _Sent(clock, emit)
         agenda = load.loop.agenda(load.posters, clock.now_ns())
         numbers = {poster: itertools.count(1) for poster in load.posters}
-        looking = threading.Thread(target=self._look, args=(sent, stop), daemon=True)
+        looking = Background("records", lambda: self._look(sent, stop), on_end=stop.set)
         looking.start()
         with ThreadPoolExecutor(_SENDERS_AT_ONCE, "sender") as pool:
             while not stop.is_set() and (due_ns := agenda.next_due_ns()) is not None:
@@ -88,10 +89,9 @@ class Producer:
                 message = message_of(poster, next(numbers[poster]))
                 pool.submit(self._send, sent, poster, message, planned_ns)
         sent.deadline = time.monotonic() + self.drain_s
-        looking.join()
+        looking.wait()
         sent.give_up()
-        if sent.failure is not None:
-            raise sent.failure
+        looking.check()
 
     def _send(self, sent: _Sent, poster: int, message: Message, planned_ns: int) -> None:
         draft = sent.start(poster, message.message_id, planned_ns)
@@ -103,19 +103,15 @@ class Producer:
             sent.answered(draft, answer)
 
     def _look(self, sent: _Sent, stop: Stop) -> None:
-        try:
-            while not stop.abandon.is_set():
-                is_last = time.monotonic() > sent.deadline
-                waiting = sent.waiting()
-                records = list(self.fetch(waiting)) if waiting else []
-                sent.recorded(records)
-                sent.died(dead_in(self.dead_letters(), records))
-                if is_last or (sent.deadline < float("inf") and not sent.waiting()):
-                    return
-                stop.abandon.wait(LOOK_EVERY_S)
-        except Exception as failure:  # raised by run: this thread has no caller
-            sent.failure = failure
-            stop.set()
+        while not stop.abandon.is_set():
+            is_last = time.monotonic() > sent.deadline
+            waiting = sent.waiting()
+            records = list(self.fetch(waiting)) if waiting else []
+            sent.recorded(records)
+            sent.died(dead_in(self.dead_letters(), records))
+            if is_last or (sent.deadline < float("inf") and not sent.waiting()):
+                return
+            stop.abandon.wait(LOOK_EVERY_S)
 
 
 class _Sent:
@@ -128,7 +124,6 @@ class _Sent:
         self._seqs = itertools.count(1)
         self._open: dict[str, Observation] = {}
         self.deadline = float("inf")  # of the looking, once everything is sent
-        self.failure: Exception | None = None
 
     def start(self, poster: int, message_id: str, planned_ns: int) -> Observation:
         # Number and time under one lock, so that seq follows sent_ns.

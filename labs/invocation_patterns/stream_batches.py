@@ -30,7 +30,7 @@ def deliver(
     mapping: Mapping,
     invoke: Callable[[Batch], int | None],
     discard: Callable[[Batch, int], None],
-    pause: Callable[[int], None],
+    pause: Callable[[int], object],
 ) -> None:
     """Hand over the records until each is done or discarded.
 

@@ -11,13 +11,12 @@ import http.client
 import os
 import platform
 import socket
-import tempfile
 import time
 from pathlib import Path
-from typing import IO
 
 from poster.child import Child
 from poster.errors import PosterError
+from poster.local.child_log import ChildLog
 
 HOST = "127.0.0.1"
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
@@ -57,9 +56,8 @@ class Rie:
         self._bootstrap = [str(folder / "bootstrap"), handler]
         self._folder = folder
         self._child: Child | None = None
-        self._log: IO[bytes] | None = None
+        self._log = ChildLog()
         self._port = 0
-        self._read = 0
 
     def invoke(self, event: bytes) -> tuple[int, bytes, str]:
         """Return status and body of the answer, and what was logged since the call before.
@@ -70,28 +68,28 @@ class Rie:
         try:
             connection.request("POST", INVOKE_PATH, event)
             answer = connection.getresponse()
-            return answer.status, answer.read(), self._logged()
+            return answer.status, answer.read(), self._log.grown().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
             raise RieError(
-                f"the runtime emulator does not answer: {error}; {self._tail()}"
+                f"the runtime emulator does not answer: {error}{self._log.tail()}"
             ) from None
         finally:
             connection.close()
 
     def __enter__(self) -> Rie:
-        self._log = tempfile.TemporaryFile()
         self._port, runtime_port = _free_ports()
         command = [
             *(*self._command, f"{HOST}:{self._port}"),
             *("--runtime-api-address", f"{HOST}:{runtime_port}", *self._bootstrap),
         ]
+        log = self._log.begin()
         self._child = Child.start(
             command,
             # Nothing of the caller's AWS: the handler has nothing to call there.
             env={"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(self._folder)},
             cwd=self._folder,
-            stdout=self._log,
-            stderr=self._log,
+            stdout=log,
+            stderr=log,
         )
         self._await_listening()
         return self
@@ -99,8 +97,7 @@ class Rie:
     def __exit__(self, *_: object) -> None:
         if self._child is not None:
             self._child.stop()
-        if self._log is not None:
-            self._log.close()
+        self._log.close()
 
     def _await_listening(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
@@ -110,22 +107,12 @@ class Rie:
             except OSError:
                 code = self._child.poll() if self._child else None
                 if code is not None or time.monotonic() > deadline:
-                    tail = self._tail()
+                    tail = self._log.tail()
                     self.__exit__()
-                    raise RieError(f"the runtime emulator did not start; {tail}") from None
+                    raise RieError(f"the runtime emulator did not start{tail}") from None
                 time.sleep(_POLL_S)
             else:
                 return
-
-    def _logged(self) -> str:
-        assert self._log is not None
-        # pread: the child writes at the offset that the descriptor shares with us.
-        grown = os.pread(self._log.fileno(), 1024 * 1024, self._read)
-        self._read += len(grown)
-        return grown.decode(errors="replace")
-
-    def _tail(self) -> str:
-        return f"its log ends: {' / '.join(self._logged().splitlines()[-5:])}"
 
 
 def _free_ports() -> tuple[int, int]:

@@ -9,7 +9,9 @@ from collections.abc import Callable
 class Background:
     """One piece of work, done once. ``on_end`` is called on its thread, however the work ended."""
 
-    def __init__(self, name: str, work: Callable[[], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, name: str, work: Callable[[], None], on_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._work = work
         self._on_end = on_end
         self._failure: BaseException | None = None

@@ -14,6 +14,7 @@ Invariant, whatever the engine: every call that was started becomes one row, ``s
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import threading
 from collections.abc import Callable
@@ -23,6 +24,7 @@ import requests
 import urllib3
 
 from poster.calls.answer import MAX_BODY_BYTES, Answer, read_answer, short_error, unreadable
+from poster.calls.background import Background
 from poster.calls.request import TODO_REQUEST, todo_id
 from poster.calls.schedule import ClosedLoop, Loop
 from poster.rows.clock import Clock
@@ -70,31 +72,23 @@ class RequestsEngine:
         if not isinstance(load.loop, ClosedLoop):
             raise TypeError("this engine only runs closed loops")
         loop = load.loop
-        errors: list[BaseException] = []
         sequence = _Sequence()
-
-        def post_until_stopped(place: int, poster: int) -> None:
-            try:
-                _Poster(load, loop, poster, clock, sequence, emit).run(place, stop)
-            except BaseException as error:  # handed on to the caller's thread, below
-                errors.append(error)
-                stop.set()
-
-        threads = [
-            threading.Thread(
-                target=post_until_stopped,
-                args=(place, poster),
-                name=f"poster-{poster}",
-                daemon=True,
+        posters = [
+            Background(
+                f"poster-{poster}",
+                functools.partial(
+                    _Poster(load, loop, poster, clock, sequence, emit).run, place, stop
+                ),
+                on_end=stop.set,  # one that failed stops all
             )
             for place, poster in enumerate(load.posters, start=1)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if errors:
-            raise errors[0]
+        for each in posters:
+            each.start()
+        for each in posters:
+            each.wait()
+        for each in posters:
+            each.check()
 
 
 class _Sequence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from poster.calls.background import Background
 from poster.calls.engine import Emit, Engine, Load, Stop
@@ -29,6 +30,7 @@ class Posting:
         emit: Emit,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
+        """``emit`` and ``on_end`` are called on a thread of its own."""
         self._stop = Stop()
         self._work = Background("engine", lambda: engine.run(load, clock, emit, self._stop), on_end)
 
@@ -36,7 +38,11 @@ class Posting:
         """Wait that long for posting to end by itself; return whether it has."""
         return self._work.wait(timeout_s)
 
-    def __enter__(self) -> Posting:
+    def check(self) -> None:
+        """Raise what ended the posting, if something did."""
+        self._work.check()
+
+    def __enter__(self) -> Self:
         self._work.start()
         return self
 
@@ -49,9 +55,14 @@ class Posting:
         self._stop.set()
         try:
             self._work.wait()
-        except KeyboardInterrupt:  # a second one: calls in flight get their rows and are left
-            self._stop.abandon.set()
-            self._work.wait(LEAVE_S)
+        except KeyboardInterrupt:  # a second one: calls in flight get their rows
+            self._leave()
             raise
         if error is None or isinstance(error, Exception):
-            self._work.check()
+            self.check()
+
+    def _leave(self) -> None:
+        """Wait for no call that is in flight."""
+        self._stop.set()
+        self._stop.abandon.set()
+        self._work.wait(LEAVE_S)

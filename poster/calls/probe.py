@@ -18,10 +18,10 @@ from urllib.parse import quote
 import boto3
 
 from poster.calls.attribution import Attribution, Extractor, parse_source
-from poster.calls.background import Background
 from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
-from poster.calls.engine import Emit, Engine, Load, Stop
+from poster.calls.engine import Emit, Engine, Load
+from poster.calls.posting import Posting
 from poster.calls.request import Request
 from poster.calls.schedule import OpenLoop
 from poster.calls.signing import SigningError, SigV4Signer
@@ -33,7 +33,6 @@ TODO_PROBE = Request(
 )
 EXECUTED_VERSION = parse_source("header:X-Amz-Executed-Version")
 
-LEAVE_S = 1.0  # for the engine to let go of its connections
 _JSON = ("Content-Type", "application/json")
 
 
@@ -78,11 +77,10 @@ def invoke_probed(
     return Probed(name, f"{client.meta.endpoint_url}{path}{query}", exchange)
 
 
-class Probing:
+class Probing(Posting):
     """Sends probes while the ``with`` block runs; on the way out, none is waited for.
 
-    ``emit`` and ``on_end`` are called on a thread of its own. What went wrong while probing is
-    raised by ``check``.
+    What went wrong while probing is raised by ``check`` alone.
     """
 
     def __init__(
@@ -94,22 +92,8 @@ class Probing:
         on_end: Callable[[], None],
         engine: Engine | None = None,
     ) -> None:
-        load = probed.load(loop)
         sender = engine or CurlEngine(probed.exchange)
-        self._stop = Stop()
-        self._work = Background(
-            f"probe {probed.name}", lambda: sender.run(load, clock, emit, self._stop), on_end
-        )
-
-    def check(self) -> None:
-        """Raise what ended the probing, if something did."""
-        self._work.check()
-
-    def __enter__(self) -> Probing:
-        self._work.start()
-        return self
+        super().__init__(sender, probed.load(loop), clock, emit, on_end)
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._stop.abandon.set()
-        self._work.wait(LEAVE_S)
+        self._leave()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-import time
 
-import botocore.exceptions
 import click
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
+from poster.calls.background import Background
 from poster.cli import exit_codes
 from poster.cli.types import lag_option, seed_option
 from poster.local import environment
@@ -31,7 +31,7 @@ _CALL = """\
 # Callers of this URL get {propagation}:
 #   curl -d '{{"todoId": "t01-0001", "title": "tea"}}' {url}
 """
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
 
 
 @click.command()
@@ -50,9 +50,16 @@ def local(port: int | None, lag: str, seed: int) -> None:
         click.echo("starting the local AWS", err=True)
         with emulator, Fleets(emulator.aws, Propagation(lag, seed)) as fleets:
             click.echo(_instructions(emulator), nl=False)
-            threading.Thread(target=_announce, args=(fleets, lag), daemon=True).start()
-            for grown in emulator.follow_log():
-                click.echo(grown, nl=False, err=True)
+            ended = threading.Event()
+            announcing = Background("announcing", lambda: _announce(fleets, lag, ended))
+            announcing.start()
+            try:
+                for grown in emulator.follow_log():
+                    click.echo(grown, nl=False, err=True)
+                    announcing.check()
+            finally:  # before the fleets are ended: none may be added then
+                ended.set()
+                announcing.wait()
     except KeyboardInterrupt:
         click.echo("the local AWS has ended", err=True)
         raise SystemExit(exit_codes.OK) from None
@@ -74,14 +81,17 @@ def _instructions(emulator: Emulator) -> str:
     )
 
 
-def _announce(fleets: Fleets, lag: str) -> None:
+def _announce(fleets: Fleets, lag: str, ended: threading.Event) -> None:
     propagation = f"simulated propagation: {lag}"
-    while True:
+    warned = ""
+    while not ended.wait(LOOK_EVERY_S):
         try:
             for url in fleets.look():
                 click.echo(_CALL.format(propagation=propagation, url=url), nl=False)
-        except FleetError as error:
-            click.echo(f"Warning: {error}", err=True)
-        except botocore.exceptions.BotoCoreError:
-            return  # the local AWS is ending, which the main thread tells
-        time.sleep(LOOK_EVERY_S)
+            warned = ""
+        except EndpointConnectionError:
+            continue  # the local AWS is ending, which the main thread tells
+        except (FleetError, BotoCoreError, ClientError) as error:
+            if str(error) != warned:
+                warned = str(error)
+                click.echo(f"Warning: {warned}", err=True)

@@ -24,10 +24,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from poster.child import Child
 from poster.errors import PosterError
+from poster.local.child_log import ChildLog
 from poster.local.environment import REGION, LocalAws, settings
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 _POLL_S = 0.05
 _FOLLOW_S = 0.2
-_READ_BYTES = 8192
-_TAIL_LINES = 15
 _PORT_ATTEMPTS = 5
 # What a program needs to find programs, libraries and the language; never AWS_*, never a proxy.
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -68,7 +67,7 @@ class Emulator:
         self._environ = os.environ if environ is None else environ
         self._start_timeout_s = start_timeout_s
         self._child: Child | None = None
-        self._log: IO[bytes] | None = None
+        self._log = ChildLog()
         self._aws: LocalAws | None = None
 
     @property
@@ -98,16 +97,13 @@ class Emulator:
         """Raise EmulatorError if it has ended by itself."""
         code = self._child.poll() if self._child else None
         if code is not None:
-            raise EmulatorError(f"the local AWS ended with exit code {code}{self._log_tail()}")
+            raise EmulatorError(f"the local AWS ended with exit code {code}{self._log.tail()}")
 
     def follow_log(self) -> Iterator[bytes]:
         """Yield its log as it grows. Raises EmulatorError when it ends by itself."""
-        offset = 0
-        while self._log is not None:
+        while self._child is not None:
             self.check()
-            grown = os.pread(self._log.fileno(), _READ_BYTES, offset)
-            offset += len(grown)
-            if grown:
+            if grown := self._log.grown():
                 yield grown
             else:
                 time.sleep(_FOLLOW_S)
@@ -117,8 +113,7 @@ class Emulator:
         child, self._child, self._aws = self._child, None, None
         if child is not None:
             child.stop()
-        if self._log is not None:
-            self._log.close()
+        self._log.close()
 
     def __enter__(self) -> Emulator:
         self.start()
@@ -131,15 +126,14 @@ class Emulator:
         _require_free(port)
         scratch = Path(tempfile.mkdtemp(prefix="poster-local-"))
         token = secrets.token_hex(8)
+        log = self._log.begin()
         try:
-            # We read through this descriptor, which outlives the file.
-            self._log = (scratch / "ministack.log").open("w+b")
             self._child = Child.start(
                 [sys.executable, "-m", "ministack"],
                 env=emulator_environment(self._environ, port, scratch, token, self._region),
                 cwd=scratch,
-                stdout=self._log,
-                stderr=self._log,
+                stdout=log,
+                stderr=log,
                 scratch=scratch,
             )
             self._await_ready(port, token)
@@ -153,7 +147,7 @@ class Emulator:
         deadline = time.monotonic() + self._start_timeout_s
         while _edition(port) != token:
             code = self._child.poll() if self._child else None
-            tail = self._log_tail()
+            tail = self._log.tail()
             if code is not None and "already in use" in tail:
                 raise _port_taken(port)
             if code is not None:
@@ -163,17 +157,6 @@ class Emulator:
                     f"the local AWS did not answer within {self._start_timeout_s:g} s{tail}"
                 )
             time.sleep(_POLL_S)
-
-    def _log_tail(self) -> str:
-        if self._log is None or self._log.closed:
-            return ""
-        size = os.fstat(self._log.fileno()).st_size
-        # pread: the emulator writes at the offset that the descriptor shares with us.
-        text = os.pread(self._log.fileno(), _READ_BYTES, max(0, size - _READ_BYTES)).decode(
-            errors="replace"
-        )
-        lines = text.strip().splitlines()[-_TAIL_LINES:]
-        return "\nThe end of its log:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def emulator_environment(

@@ -16,14 +16,14 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
 from poster.child import Child
 from poster.errors import PosterError
+from poster.local.child_log import ChildLog
 from poster.local.environment import isolated_environment
 from poster.local.front_ends import Change, Routing
 
@@ -82,24 +82,23 @@ class Fleet:
         self.settings = settings
         self._control_plane = control_plane
         self._child: Child | None = None
-        self._log: IO[bytes] | None = None
+        self._log = ChildLog()
         self._port = 0
 
     def start(self) -> None:
         """Start it and return when it serves. Raises FleetError."""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as we do
         self._child = Child.start(
             [sys.executable, "-m", "poster.local.front", self._control_plane, self._arguments()],
             env=isolated_environment(os.environ, self._control_plane),
             stdout=subprocess.PIPE,
-            stderr=self._log,
+            stderr=self._log.begin(),
         )
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         try:
             said = json.loads(line)
         except ValueError:
-            said = {"error": f"it ended at its start{self._log_tail()}"}
+            said = {"error": f"it ended at its start{self._log.tail()}"}
         if "error" in said:
             self.stop()
             raise FleetError(f"the fleet did not start: {said['error']}")
@@ -137,15 +136,14 @@ class Fleet:
         """Raise FleetError if it has ended by itself."""
         code = self._child.poll() if self._child else None
         if code is not None:
-            raise FleetError(f"the fleet ended with exit code {code}{self._log_tail()}")
+            raise FleetError(f"the fleet ended with exit code {code}{self._log.tail()}")
 
     def stop(self) -> None:
         """End it; harmless when it is not running."""
         child, self._child = self._child, None
         if child is not None:
             child.stop()
-        if self._log is not None:
-            self._log.close()
+        self._log.close()
 
     def __enter__(self) -> Fleet:
         self.start()
@@ -167,14 +165,6 @@ class Fleet:
 
     def _arguments(self) -> str:
         return json.dumps(dataclasses.asdict(self.settings))
-
-    def _log_tail(self) -> str:
-        if self._log is None or self._log.closed:
-            return ""
-        size = os.fstat(self._log.fileno()).st_size
-        # pread: the child writes at the offset that the descriptor shares with us.
-        tail = os.pread(self._log.fileno(), 2000, max(0, size - 2000)).decode(errors="replace")
-        return f": {tail.strip()}" if tail.strip() else ""
 
 
 def change_from_json(change: dict[str, Any]) -> Change:

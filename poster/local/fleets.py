@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetSettings
@@ -21,27 +23,25 @@ class Fleets:
     def look(self) -> Iterator[str]:
         """Start a fleet for each stage that is new, and yield the URLs of its resources.
 
+        An API that is replaced meanwhile is left out: its successor is there at the next look.
         Raises FleetError, and botocore's errors when the local AWS has ended.
         """
         gateway = self._aws.client("apigateway")
         for api in gateway.get_rest_apis()["items"]:
-            for stage in gateway.get_stages(restApiId=api["id"])["item"]:
-                key = (api["id"], stage["stageName"])
-                if key not in self._fleets:
-                    self._fleets[key] = self._start(*key)
-                    base = f"{self._fleets[key].endpoint}/{stage['stageName']}"
-                    resources = gateway.get_resources(restApiId=api["id"])["items"]
-                    yield from (
-                        f"{base}{each['path']}" for each in resources if each["path"] != "/"
-                    )
+            with contextlib.suppress(gateway.exceptions.NotFoundException):
+                yield from self._new_urls(gateway, api["id"])
 
-    def _start(self, api_id: str, stage: str) -> Fleet:
-        fleet = Fleet(
-            self._aws.endpoint,
-            FleetSettings(api_id, stage, **dataclasses.asdict(self._propagation)),
-        )
-        fleet.start()
-        return fleet
+    def _new_urls(self, gateway: Any, api_id: str) -> Iterator[str]:
+        for stage in gateway.get_stages(restApiId=api_id)["item"]:
+            key = (api_id, stage["stageName"])
+            if key not in self._fleets:
+                resources = gateway.get_resources(restApiId=api_id)["items"]
+                settings = FleetSettings(*key, **dataclasses.asdict(self._propagation))
+                fleet = Fleet(self._aws.endpoint, settings)
+                fleet.start()
+                self._fleets[key] = fleet
+                paths = [each["path"] for each in resources if each["path"] != "/"]
+                yield from (f"{fleet.endpoint}/{stage['stageName']}{path}" for path in paths)
 
     def __enter__(self) -> Fleets:
         return self

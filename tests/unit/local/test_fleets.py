@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+from poster.local import fleets
+from poster.local.fleet import Fleet
+from poster.local.fleets import Fleets
+from poster.local.target import Propagation
+
+
+class GoneError(Exception):
+    """API Gateway's NotFoundException."""
+
+
+class FakeGateway:
+    """APIs by id, of which some are replaced after they have been listed."""
+
+    exceptions = SimpleNamespace(NotFoundException=GoneError)
+    endpoint = "http://127.0.0.1:1"
+
+    def __init__(self, *apis: str) -> None:
+        self.apis = set(apis)
+        self.replaced: dict[str, str] = {}
+
+    def client(self, service: str) -> FakeGateway:
+        return self
+
+    def get_rest_apis(self) -> dict[str, Any]:
+        listed = [{"id": each} for each in sorted(self.apis)]
+        self.apis = {self.replaced.get(each, each) for each in self.apis}
+        return {"items": listed}
+
+    def get_stages(self, restApiId: str) -> dict[str, Any]:
+        if restApiId not in self.apis:
+            raise GoneError
+        return {"item": [{"stageName": "Prod"}]}
+
+    def get_resources(self, restApiId: str) -> dict[str, Any]:
+        return {"items": [{"path": "/"}, {"path": "/todo"}]}
+
+
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeGateway], Fleets]:
+    class NoProcess(Fleet):
+        started: ClassVar[list[str]] = []
+
+        def start(self) -> None:
+            self.started.append(self.settings.api_id)
+
+        @property
+        def endpoint(self) -> str:
+            return f"http://{self.settings.api_id}"
+
+    monkeypatch.setattr(fleets, "Fleet", NoProcess)
+    return lambda gateway: Fleets(gateway, Propagation())  # type: ignore[arg-type]
+
+
+def test_a_resource_is_announced_once(look: Callable[[FakeGateway], Fleets]) -> None:
+    found = look(FakeGateway("one", "two"))
+    assert list(found.look()) == ["http://one/Prod/todo", "http://two/Prod/todo"]
+    assert list(found.look()) == []
+
+
+def test_an_api_that_is_replaced_between_two_reads_is_announced_at_the_next_look(
+    look: Callable[[FakeGateway], Fleets],
+) -> None:
+    gateway = FakeGateway("one", "two")
+    gateway.replaced = {"one": "uno"}
+    found = look(gateway)
+    assert list(found.look()) == ["http://two/Prod/todo"]
+    assert list(found.look()) == ["http://uno/Prod/todo"]
