@@ -98,6 +98,12 @@ def with_release(observations: pl.DataFrame, outcomes: Sequence[Outcome] = ("ok"
     )
 
 
+def every_call(observations: pl.DataFrame) -> pl.LazyFrame:
+    """Return all calls, by ``seq``; ``release`` is null where none is named or it was not ok."""
+    others = observations.lazy().filter(pl.col("outcome") != "ok")
+    return pl.concat([with_release(observations), others], how="diagonal").sort("seq")
+
+
 Pair = tuple[str | None, str | None]  # function version and marker, as an answer names them
 
 

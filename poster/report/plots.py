@@ -17,6 +17,7 @@ import polars as pl
 from poster.errors import PosterError
 from poster.judge.analysis import Result
 from poster.judge.compare import line_of
+from poster.judge.releases import every_call
 from poster.judge.transition import Transition
 from poster.report.text import simulated_lag
 from poster.rows.history import History
@@ -25,8 +26,8 @@ from poster.rows.record import Run
 Picture = Any  # Altair's kinds of charts share no base class that its own types accept
 
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
-OLD, NEW, NG = "old", "new", "failed or unknown"
-_NG_COLOUR = "#000000"
+OLD, NEW, UNNAMED, NG = "old", "new", "names no release", "failed or unknown"
+_NG_COLOUR, _UNNAMED_COLOUR = "#000000", "#999999"
 _POINT_AREA = 70
 _SMALL_AREA = 22
 _FORMATS = {".svg", ".png", ".html"}
@@ -93,12 +94,18 @@ def _deploy_strip(history: History, result: Result, *, is_last: bool) -> Picture
     transition, line = result.transitions[0], line_of(result)
     start_ns = transition.phase.deploy_ns
     times = _times_of(history, start_ns, transition.phase.next_deploy_ns)
-    old = pl.col("release") == transition.start
     calls = times.with_columns(
         answer=pl.when(pl.col("outcome") != "ok")
         .then(pl.lit(NG))
-        .otherwise(pl.when(old).then(pl.lit(OLD)).otherwise(pl.lit(NEW)))
+        .when(pl.col("release").is_null())
+        .then(pl.lit(UNNAMED))
+        .when(pl.col("release").cast(pl.String) == transition.start)
+        .then(pl.lit(OLD))
+        .otherwise(pl.lit(NEW))
     )
+    colours = dict(zip((OLD, NEW, NG), (*COLOURS[:2], _NG_COLOUR), strict=True))
+    if UNNAMED in calls["answer"]:
+        colours[UNNAMED] = _UNNAMED_COLOUR
     title = f"{line.way}, lag {line.propagation}: {line.verdict}"
     return (
         alt.Chart(calls.select("time_s", "poster", "answer", "seq"), title=alt.Title(title))
@@ -113,7 +120,7 @@ def _deploy_strip(history: History, result: Result, *, is_last: bool) -> Picture
             color=alt.Color(
                 "answer:N",
                 title="answer",
-                scale=alt.Scale(domain=[OLD, NEW, NG], range=[*COLOURS[:2], _NG_COLOUR]),
+                scale=alt.Scale(domain=list(colours), range=list(colours.values())),
             ),
             tooltip=["seq", "poster", "answer", "time_s"],
         )
@@ -125,12 +132,8 @@ def _times_of(history: History, start_ns: int, end_ns: int | None) -> pl.DataFra
     within = pl.col("sent_ns") >= start_ns
     if end_ns is not None:
         within &= pl.col("sent_ns") < end_ns
-    version = pl.col("function_version").cast(pl.String)
-    return history.observations.filter(within).with_columns(
-        time_s=(pl.coalesce("received_ns", "sent_ns") - start_ns) / 1e9,
-        # As a release is named: by its version where that is a number, else by its marker.
-        release=pl.when(version.str.contains(r"^\d+$")).then(version).otherwise("marker"),
-    )
+    time_s = (pl.coalesce("received_ns", "sent_ns") - start_ns) / 1e9
+    return every_call(history.observations).filter(within).with_columns(time_s=time_s).collect()
 
 
 def _calls_around(history: History, transition: Transition, margin_s: float) -> pl.DataFrame:
@@ -140,7 +143,7 @@ def _calls_around(history: History, transition: Transition, margin_s: float) -> 
         history.observations.with_columns(
             time_s=(at_ns - transition.first_new_ns) / 1e9,
             answered_by=pl.when(pl.col("outcome") == "ok")
-            .then(pl.coalesce("marker", "function_version"))
+            .then(pl.coalesce("marker", "function_version", pl.lit(UNNAMED)))
             .otherwise(pl.lit(NG)),
         )
         .filter(pl.col("time_s").is_between(-margin_s, max(end_s, 0.0) + margin_s))
@@ -155,7 +158,8 @@ def _scale(history: History, calls: pl.DataFrame) -> alt.Scale:
     order = ok["marker"].drop_nulls().unique(maintain_order=True).to_list()
     colours = [COLOURS[place % len(COLOURS)] for place in range(len(order))]
     seen = set(calls["answered_by"])
-    pairs = [*zip(order, colours, strict=True), (NG, _NG_COLOUR)]
+    others = [(UNNAMED, _UNNAMED_COLOUR), (NG, _NG_COLOUR)]
+    pairs = [*zip(order, colours, strict=True), *others]
     shown = [pair for pair in pairs if pair[0] in seen]
     return alt.Scale(domain=[name for name, _ in shown], range=[colour for _, colour in shown])
 

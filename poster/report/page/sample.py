@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from poster.judge.analysis import ReleaseSeen
-from poster.judge.releases import is_published_version
+from poster.judge.releases import every_call
 from poster.judge.transition import Transition, end_of_errors_ns, latency_start, sent_within
 from poster.report.plain import plain
 from poster.rows.history import History
@@ -59,20 +59,18 @@ class Sample:
 def answered(history: History, releases: Sequence[ReleaseSeen]) -> pl.DataFrame:
     """Return the observations with ``answer``, ``at_ns`` (when it came) and ``latency_ms``."""
     place = {release.release: min(number, MOST_RELEASES) for number, release in enumerate(releases)}
-    seen = history.observations["function_version"].unique().drop_nulls().cast(pl.String)
-    versions = {name: place[name] for name in seen if is_published_version(name) and name in place}
-    by_version = _looked_up("function_version", versions)
     latency_ns = pl.col("received_ns") - latency_start(history.run.loop)
-    return history.observations.with_columns(
+    calls = every_call(history.observations).with_columns(
         answer=pl.when(pl.col("outcome") == "fail")
         .then(FAILED)
         .when(pl.col("outcome") == "unknown")
         .then(UNKNOWN)
-        .otherwise(pl.coalesce(by_version, _looked_up("marker", place), UNNAMED))
+        .otherwise(pl.coalesce(_place_of_release(place), UNNAMED))
         .cast(pl.Int64),
         at_ns=pl.coalesce("received_ns", "sent_ns"),
         latency_ms=latency_ns / 1e6,
     )
+    return calls.drop("release").collect()
 
 
 def whole_run(calls: pl.DataFrame, transitions: Sequence[Transition]) -> Sample:
@@ -124,16 +122,12 @@ def _shown(text: str) -> str:
     return safe if len(text) <= MOST_CHARACTERS else f"{safe}..."
 
 
-def _looked_up(name: str, place: dict[str, int]) -> pl.Expr:
-    """Return the place of a categorical's text, null where it has none."""
+def _place_of_release(place: dict[str, int]) -> pl.Expr:
     if not place:
         return pl.lit(None, dtype=pl.Int64)
     texts, places = list(place), list(place.values())
-    return (
-        pl.col(name)
-        .cast(pl.String)
-        .replace_strict(texts, places, default=None, return_dtype=pl.Int64)
-    )
+    release = pl.col("release").cast(pl.String)
+    return release.replace_strict(texts, places, default=None, return_dtype=pl.Int64)
 
 
 def _last_error_ns(calls: pl.DataFrame, transition: Transition) -> int:

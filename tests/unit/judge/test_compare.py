@@ -10,10 +10,11 @@ from msgspec import structs
 from poster.judge.analysis import analyse
 from poster.judge.compare import Line, line_of
 from poster.report import comparison
+from poster.report.page import sample
 from poster.report.plots import PlotError, save, strips
 from poster.rows.history import History
 from poster.rows.record import Step
-from tests.support.histories import history
+from tests.support.histories import history, history_of, rows
 
 
 def run_of(calls: str, way: str = "sam", lag: str | None = "published") -> History:
@@ -104,6 +105,30 @@ def test_a_plot_has_a_strip_per_run(suffix: str, tmp_path: Path) -> None:
     drawn = (tmp_path / f"plot{suffix}").read_text()
     assert "sam, lag published: mixed" in drawn
     assert "delete-old, lag published: broken" in drawn
+
+
+def test_an_answer_that_names_no_release_is_drawn_as_neither_old_nor_new() -> None:
+    named = rows("aaaaaa|bbbbbb")
+    at = next(place for place, row in enumerate(named) if getattr(row, "seq", 0) == 9)
+    named[at] = structs.replace(named[at], marker=None, function_version=None)
+    made = history_of(named)
+    drawn = strips([(made, analyse(made, None))]).to_dict()
+    (calls,) = [data for data in drawn["datasets"].values() if "answer" in data[0]]
+    assert {each["seq"]: each["answer"] for each in calls}[9] == "names no release"
+    assert {each["seq"]: each["answer"] for each in calls}[10] == "new"
+
+
+def test_a_marker_counts_as_the_version_that_it_goes_with() -> None:
+    named = rows("aaaaaa|bbbbbb")
+    at = next(place for place, row in enumerate(named) if getattr(row, "seq", 0) == 9)
+    named[at] = structs.replace(named[at], function_version=None)
+    made = history_of(named)
+    result = analyse(made, None)
+    drawn = strips([(made, result)]).to_dict()
+    (calls,) = [data for data in drawn["datasets"].values() if "answer" in data[0]]
+    assert {each["seq"]: each["answer"] for each in calls}[9] == "new"
+    page = sample.answered(made, result.releases)
+    assert page.filter(seq=9)["answer"].item() == page.filter(seq=10)["answer"].item() == 1
 
 
 def test_a_plot_in_an_unknown_format_is_refused(tmp_path: Path) -> None:
