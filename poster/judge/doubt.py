@@ -16,9 +16,10 @@ import polars as pl
 
 from poster.judge.checks import Checks
 from poster.judge.evidence import under_way
-from poster.judge.harm import Tested
+from poster.judge.harm import Tested, beyond
+from poster.judge.hidden import LONGEST_CALL_NS
 from poster.judge.overlap import Overlap
-from poster.judge.releases import name_of, with_release
+from poster.judge.releases import name_of
 from poster.judge.statistics import CLEAN_RUN
 from poster.judge.stretches import Stretch
 from poster.judge.transition import Transition, Unseen
@@ -26,7 +27,6 @@ from poster.rows.history import History
 
 GAP_S = 1.0  # a poster that is silent for longer and ten times its usual pause has stopped
 GAP_FACTOR = 10
-LONGEST_CALL_NS = 30_000_000_000  # API Gateway answers after 29 s at the latest
 
 
 def reasons(
@@ -34,15 +34,12 @@ def reasons(
     transitions: Sequence[Transition],
     unseen: Sequence[Unseen],
     stretches: Sequence[Stretch],
+    hidden: pl.DataFrame,
     tests: Sequence[Tested],
     checks: Checks,
 ) -> Iterator[str]:
     """Yield why "clean" cannot be claimed, each as a clause that names the rows."""
-    for each in tests:
-        if each.failed and not each.calls_before:
-            yield f"{each.witness}, and no earlier call gives a baseline"
-        elif not each.is_excused:
-            yield f"{each.witness}, which is too few to tell whether that is the deploy's doing"
+    yield from _suspicions(tests)
     for move in unseen:
         yield (
             f"the alias moved from {move.start} to {move.to}, but no call was answered by "
@@ -59,13 +56,33 @@ def reasons(
                 f"new answer is call {took_over.first_new_seq}: clean takes"
                 f" {CLEAN_RUN} new answers in a row"
             )
-    yield from _hidden(history, transitions, stretches)
+    yield from _hidden(history, hidden, transitions, stretches)
     missing = checks["sequence_gaps"].count
     if checks["malformed_lines"].count > missing:
         yield (
             f"{checks['malformed_lines'].count} lines are no rows, and the numbers of the calls do "
             "not say where they belong"
         )
+    yield from _hidden_harm(tests)
+
+
+def _suspicions(tests: Sequence[Tested]) -> Iterator[str]:
+    """Yield which failures a deploy may have caused, though nothing proves it."""
+    for each in tests:
+        if each.is_deploys and each.failed and not each.calls_before:
+            yield f"{each.witness}, and no earlier call gives a baseline"
+        elif each.is_deploys and each.failed and not each.is_excused:
+            yield f"{each.witness}, which is too few to tell whether that is the deploy's doing"
+    for each in beyond(tests):
+        yield f"{each.witness}, in no deploy's stretch: nothing says whether a deploy did that"
+
+
+def _hidden_harm(tests: Sequence[Tested]) -> Iterator[str]:
+    """Yield which calls may have failed because of a deploy, though nobody knows their end."""
+    worst = beyond(tests, worst=True)
+    for each in tests:
+        if each in worst or (each.is_deploys and not each.is_excused):
+            yield f"{each.witness}: they may have failed because of a deploy"
 
 
 def _placement(history: History, transitions: Sequence[Transition]) -> Iterator[str]:
@@ -97,17 +114,20 @@ def _unproven(transition: Transition, overlap: Overlap) -> str:
 
 
 def _hidden(
-    history: History, transitions: Sequence[Transition], stretches: Sequence[Stretch]
+    history: History,
+    calls: pl.DataFrame,
+    transitions: Sequence[Transition],
+    stretches: Sequence[Stretch],
 ) -> Iterator[str]:
     """Yield what may have hidden an old answer after a new one."""
-    calls = _lifetimes(history)
     after_ns = int(history.observations["sent_ns"].min() or 0) - LONGEST_CALL_NS  # type: ignore[arg-type]
-    begins = {id(each.transition): each.begin_ns for each in stretches}
+    of = {id(each.transition): each for each in stretches}
     for each in transitions:
-        begin_ns = begins.get(id(each), each.phase.zero_ns)
+        stretch = of.get(id(each))
+        begin_ns = each.phase.zero_ns if stretch is None else stretch.begin_ns
         surely_ns = begin_ns if each.last_before_ns is None else each.last_before_ns
         # Where nothing says when the deploy began, a new answer may hide anywhere before.
-        is_told = each.switch_ns is not None or begin_ns < surely_ns
+        is_told = stretch is not None and stretch.is_told
         told_ns = begin_ns if is_told else after_ns
         within = under_way(told_ns, each.settled_ns)
         where = f"while {name_of(each.to)} took over from {name_of(each.start)}"
@@ -134,67 +154,6 @@ def _hiding(calls: pl.DataFrame, where: str) -> Iterator[str]:
             count = int(found["count"].sum())
             others = f", as {count - 1} more," if count > 1 else ""
             yield f"call {found['seq'][0]} {said}{others} {where}: it may have got old code"
-
-
-def _lifetimes(history: History) -> pl.DataFrame:
-    """Return when the calls were under way that do not say who answered: seq, kind, count."""
-    calls = history.observations.lazy()
-    schema = ["seq", "kind", "count", "sent_ns", "received_ns"]
-    longest_ns = pl.lit(LONGEST_CALL_NS)
-    later = longest_ns + pl.col("sent_ns")
-    if history.run.loop == "closed":
-        # Its poster's next call says that this one was over.
-        next_ns = pl.col("sent_ns").shift(-1).over("poster", order_by="sent_ns")
-        later = pl.min_horizontal(later, next_ns.fill_null(later))
-    unknown = (
-        calls.with_columns(later.alias("_later"))
-        .filter(pl.col("outcome") == "unknown")
-        .with_columns(
-            pl.lit("unknown").alias("kind"),
-            pl.lit(1, pl.Int64).alias("count"),
-            pl.coalesce("received_ns", "_later").alias("received_ns"),
-        )
-        .select(schema)
-    )
-    nameless = (
-        with_release(history.observations)
-        .filter(pl.col("release").is_null())
-        .with_columns(pl.lit("nameless").alias("kind"), pl.lit(1, pl.Int64).alias("count"))
-        .select(schema)
-    )
-    return pl.concat([*pl.collect_all([unknown, nameless]), _missing(history)])
-
-
-def _missing(history: History) -> pl.DataFrame:
-    """Return the gaps in the numbers: sent between its neighbours, over as late as any call."""
-    names = ("run", "run_seq") if history.sources else ("poster", "seq")
-    calls = history.observations
-    run = calls[names[0]] if history.sources else pl.zeros(calls.height, pl.Int64, eager=True)
-    ordered = (
-        calls.lazy()
-        .select(run.alias("run"), pl.col(names[1]).alias("seq"), "sent_ns", "received_ns")
-        .filter(pl.col("seq") > 0)
-        .sort("run", "seq")
-    )
-    longest_ns = (calls["received_ns"] - calls["sent_ns"]).max() or 0
-    before = pl.col("seq").shift(1).over("run").fill_null(0)
-    # A call that was sent first may have been written last: the latest sending so far counts.
-    return (
-        ordered.with_columns(
-            (before + 1).alias("first"),
-            (pl.col("seq") - before - 1).alias("count"),
-            pl.col("sent_ns").shift(1).over("run").alias("earlier_ns"),
-        )
-        .filter(pl.col("count") > 0)
-        .select(
-            pl.col("first").alias("seq"),
-            pl.lit("missing").alias("kind"),
-            "count",
-            pl.min_horizontal(pl.col("earlier_ns").fill_null(-(2**62)), "sent_ns").alias("sent_ns"),
-            (pl.col("sent_ns") + longest_ns).alias("received_ns"),
-        )
-        .collect()
-    )
 
 
 def _silence(observations: pl.DataFrame, begin_ns: int, end_ns: int | None) -> str | None:

@@ -5,13 +5,21 @@ other stretch, by one exact one-sided test, whether or not a call of the baselin
 holds over all tests of a report together (S. Holm, A simple sequentially rejective multiple test
 procedure, Scandinavian Journal of Statistics 1979). One test more asks whether all calls fail from
 some call on until the end of the history, though no stretch covers them.
+
+Failures in no stretch prove nothing against a deploy, but they are no good sign either: those after
+callers had settled are held against the same baseline, and the longest row of failures where no
+deploy-started step clears the deploys is a test, too. These make doubt, not harm.
+
+Each test is also made for the worst case, in which all calls that nobody knows the end of speak
+against the deploy. Invariant: less data never raises the chance of the worst case.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -22,24 +30,27 @@ from poster.judge.stretches import Stretch
 from poster.judge.throttling import throttled
 
 LEVEL = 0.05  # over all tests of one report
-FEWEST_IN_TAIL = 5
+FEWEST_IN_A_ROW = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tested:
-    """Failures of one stretch against its baseline."""
+    """Failures of some calls against a baseline."""
 
     chance: float  # of so many or more, if nothing had changed
+    worst_chance: float  # the same if all calls of unknown end spoke against the deploy
     failed: int
+    worst_failed: int
     calls: int
     failed_before: int
     calls_before: int
     witness: str  # one sentence that names the first failed call
+    is_deploys: bool = True  # False: nobody can say whether a deploy did it
 
     @property
     def is_excused(self) -> bool:
         """Whether calls failed before as well, so that failing now is nothing new."""
-        return self.failed == 0 or self.failed_before > 0
+        return self.worst_failed == 0 or self.failed_before > 0
 
 
 def lost(checks: Checks) -> str | None:
@@ -51,57 +62,102 @@ def lost(checks: Checks) -> str | None:
     return None
 
 
-def tests_of(observations: pl.DataFrame, stretches: Sequence[Stretch]) -> list[Tested]:
-    """Return the test of each stretch, and that of the end of the history where none covers it."""
-    calls = (
-        observations.lazy()
-        .filter(pl.col("outcome") != "unknown")
-        .select(
-            "seq",
-            "sent_ns",
-            "received_ns",
-            "status",
-            (pl.col("outcome") == "fail").alias("failed"),
-            throttled().alias("throttled"),
-        )
-        .collect()
-    )
-    if not calls["failed"].any():
+def tests_of(
+    observations: pl.DataFrame, hidden: pl.DataFrame, stretches: Sequence[Stretch]
+) -> list[Tested]:
+    """Return the tests of each stretch, and those of the failures that lie in none."""
+    if not ((observations["outcome"] == "fail").any() or (hidden["kind"] != "nameless").any()):
         return []
+    calls = _ended(observations, hidden)
     outside = pl.lit(True)
     for each in stretches:
         outside &= ~under_way(each.begin_ns, each.end_ns)
-    found = [_tested(calls, each, outside) for each in stretches]
-    tail = _tail(calls.sort("sent_ns", "seq"), stretches)
-    return found if tail is None else [*found, tail]
+    found = []
+    for each, later in itertools.zip_longest(stretches, stretches[1:]):
+        before = calls.filter(outside & (pl.col("received_ns") < each.begin_ns))
+        found.append(
+            _against(before, calls.filter(under_way(each.begin_ns, each.end_ns)), each.what)
+        )
+        if each.end_ns is not None:
+            after = outside & (pl.col("sent_ns") >= each.end_ns)
+            if later is not None:
+                after &= pl.col("sent_ns") < later.begin_ns
+            settled = "after callers had settled"
+            late = _against(before, calls.filter(after), settled)
+            found.append(dataclasses.replace(late, is_deploys=False))
+    found += _rows_of_failures(calls, stretches, outside)
+    return found
 
 
-def beyond(tests: Sequence[Tested]) -> list[Tested]:
+def beyond(tests: Sequence[Tested], worst: bool = False) -> list[Tested]:
     """Return the tests that reject, the surest first; the level holds over all of them."""
-    ordered = sorted(tests, key=lambda each: each.chance)
-    for place, each in enumerate(ordered):
-        if each.chance > LEVEL / (len(ordered) - place):
-            return ordered[:place]
-    return ordered
-
-
-def _tested(calls: pl.DataFrame, stretch: Stretch, outside: pl.Expr) -> Tested:
-    during = calls.filter(under_way(stretch.begin_ns, stretch.end_ns))
-    ended_ns = pl.coalesce("received_ns", "sent_ns")
-    before = calls.filter(outside & (ended_ns < stretch.begin_ns))
-    failed, failed_before = int(during["failed"].sum()), int(before["failed"].sum())
-    chance = (
-        chance_of_more_failures(failed_before, before.height, failed, during.height)
-        if failed
-        else 1.0
+    chances = [each.worst_chance if worst else each.chance for each in tests]
+    ordered = sorted(zip(chances, tests, strict=True), key=lambda pair: pair[0])
+    rejected = itertools.takewhile(
+        lambda place: ordered[place][0] <= LEVEL / (len(ordered) - place), range(len(ordered))
     )
+    return [ordered[place][1] for place in rejected]
+
+
+def _ended(observations: pl.DataFrame, hidden: pl.DataFrame) -> pl.DataFrame:
+    """Return how calls ended, in the order of sending: bad is failed, or that nobody knows."""
+    known = observations.lazy().filter(pl.col("outcome") != "unknown")
+    failed = pl.col("outcome") == "fail"
+    unknown = hidden.lazy().filter(pl.col("kind") != "nameless")
+    return (
+        pl.concat(
+            [
+                known.select(
+                    "seq",
+                    pl.lit(1, pl.Int64).alias("count"),
+                    "sent_ns",
+                    pl.coalesce("received_ns", "sent_ns"),
+                    "status",
+                    failed.alias("failed"),
+                    failed.alias("bad"),
+                    throttled().alias("throttled"),
+                ),
+                unknown.select(
+                    *("seq", "count", "sent_ns", "received_ns"),
+                    pl.lit(None, pl.Int64).alias("status"),
+                    pl.lit(False).alias("failed"),
+                    pl.lit(True).alias("bad"),
+                    pl.lit(False).alias("throttled"),
+                ),
+            ]
+        )
+        .sort("sent_ns", "seq")
+        .collect()
+    )
+
+
+def _against(before: pl.DataFrame, during: pl.DataFrame, what: str) -> Tested:
+    failed, failed_before = int(during["failed"].sum()), int(before["failed"].sum())
+    # Nobody knows of a call whether it failed: not counted, or counted as the worst case.
+    all_during, all_before = int(during["count"].sum()), int(before["count"].sum())
+    unknown, unknown_before = _unknown(during), _unknown(before)
+    calls, calls_before = all_during - unknown, all_before - unknown_before
+    worst = failed + unknown
     witness = ""
     if failed:
         witness = (
-            f"{_first(during)} {stretch.what}: {failed} of {during.height} calls failed"
-            f"{_of_which(during)}, before the deploy {failed_before} of {before.height}"
+            f"{_first(during)} {what}: {failed} of {calls} calls failed"
+            f"{_of_which(during)}, before the deploy {failed_before} of {calls_before}"
         )
-    return Tested(chance, failed, during.height, failed_before, before.height, witness)
+    return Tested(
+        _chance(failed_before, calls_before, failed, calls),
+        _chance(failed_before, all_before, worst, all_during),
+        *(failed, worst, calls, failed_before, calls_before),
+        witness or f"nobody knows how {unknown} of the calls ended {what}",
+    )
+
+
+def _unknown(calls: pl.DataFrame) -> int:
+    return int(calls.filter(pl.col("bad") & ~pl.col("failed"))["count"].sum())
+
+
+def _chance(failed_before: int, calls_before: int, failed: int, calls: int) -> float:
+    return chance_of_more_failures(failed_before, calls_before, failed, calls) if failed else 1.0
 
 
 def _first(calls: pl.DataFrame) -> str:
@@ -114,22 +170,73 @@ def _of_which(calls: pl.DataFrame) -> str:
     return f" ({count} throttled)" if count else ""
 
 
-def _tail(ordered: pl.DataFrame, stretches: Sequence[Stretch]) -> Tested | None:
-    """Test the calls from which on none succeeded, if no stretch reaches to the end.
+def _rows_of_failures(
+    calls: pl.DataFrame, stretches: Sequence[Stretch], outside: pl.Expr
+) -> Iterator[Tested]:
+    """Yield the test of the calls from which on none succeeded, and of the longest row elsewhere.
 
-    The chance is that of a run of failures so long at the end, if the failures fell on the calls of
-    the history at random.
+    The chance is that of a row of failures so long, at the end or anywhere, if the failures fell on
+    the calls at random.
     """
-    flags = ordered["failed"].to_numpy()
-    length = int(flags[::-1].argmin()) if not flags.all() else 0
-    if length < FEWEST_IN_TAIL or (stretches and stretches[-1].end_ns is None):
-        return None
-    total, failed = flags.size, int(flags.sum())
-    chance = math.exp(sum(math.log((failed - place) / (total - place)) for place in range(length)))
-    tail, before = ordered.tail(length), ordered.head(total - length)
-    failed_before = failed - length
-    witness = (
-        f"{_first(tail)}, and so did every call after it: {length} of {length}{_of_which(tail)},"
-        f" before {failed_before} of {before.height}"
+    known = calls.filter(~pl.col("bad") | pl.col("failed"))
+    flags = known["failed"].to_numpy()
+    at_end = int(flags[::-1].argmin()) if flags.size and not flags.all() else 0
+    is_covered = bool(stretches) and stretches[-1].end_ns is None
+    if at_end >= FEWEST_IN_A_ROW and not is_covered:
+        tail, before = known.tail(at_end), known.head(known.height - at_end)
+        total, failed = known.height, int(flags.sum())
+        chance = _chance_of_a_row(at_end, failed, total)
+        witness = (
+            f"{_first(tail)}, and so did every call after it: {at_end} of {at_end}"
+            f"{_of_which(tail)}, before {failed - at_end} of {before.height}"
+        )
+        numbers = (at_end, at_end, at_end, failed - at_end, before.height)
+        yield Tested(chance, chance, *numbers, witness)
+    # A deploy-started step clears the deploys of what failed before the first of them.
+    if stretches and stretches[0].is_started:
+        outside = outside & (pl.col("sent_ns") >= stretches[0].begin_ns)
+    alone = calls.filter(outside)
+    yield from _longest_row(alone.filter(~pl.col("bad") | pl.col("failed")), alone)
+
+
+def _longest_row(known: pl.DataFrame, alone: pl.DataFrame) -> Iterator[Tested]:
+    row, worst = _longest(known, "failed"), _longest(alone, "bad")
+    longest, worst_longest = int(row["count"].sum()), int(worst["count"].sum())
+    if worst_longest < FEWEST_IN_A_ROW:
+        return
+    failed, bad = (
+        int(each.filter(flag)["count"].sum()) for each, flag in ((known, "failed"), (alone, "bad"))
     )
-    return Tested(chance, length, length, failed_before, before.height, witness)
+    total, worst_total = known.height, int(alone["count"].sum())
+    chance = 1.0
+    witness = f"{worst_longest} calls in a row, from call {worst['seq'][0]} on, have no known end"
+    if longest >= FEWEST_IN_A_ROW:
+        chance = min(1.0, total * _chance_of_a_row(longest, failed, total))
+        witness = f"{_first(row)}, and so did {longest - 1} more in a row{_of_which(row)}"
+    yield Tested(
+        chance,
+        min(1.0, worst_total * _chance_of_a_row(worst_longest, bad, worst_total)),
+        *(longest, worst_longest, longest, failed - longest, total - longest),
+        witness,
+        is_deploys=False,
+    )
+
+
+def _longest(calls: pl.DataFrame, flag: str) -> pl.DataFrame:
+    """Return the longest row of calls that are flagged, empty if none is."""
+    rows = calls.with_columns(pl.col(flag).rle_id().alias("row"))
+    flagged = rows.filter(flag)
+    lengths = flagged.group_by("row", maintain_order=True).agg(pl.col("count").sum())
+    if lengths.is_empty():
+        return flagged
+    return flagged.filter(pl.col("row") == lengths["row"][lengths["count"].arg_max() or 0])
+
+
+def _chance_of_a_row(length: int, failed: int, total: int) -> float:
+    """Return the chance that ``length`` given calls are all among the failed ones."""
+    return math.exp(
+        math.lgamma(failed + 1)
+        - math.lgamma(failed - length + 1)
+        - math.lgamma(total + 1)
+        + math.lgamma(total - length + 1)
+    )

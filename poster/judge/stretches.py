@@ -38,6 +38,8 @@ class Stretch:
     end_ns: int | None  # None: the end of the run
     what: str  # goes on a sentence that begins "call 5 failed"
     transition: Transition | None  # None: callers did not see this deploy, or it failed
+    is_started: bool  # a deploy-started step says when it began
+    is_told: bool  # a step says so, and no new answer came in before it
 
 
 def stretches_of(
@@ -61,12 +63,16 @@ def stretches_of(
             took_over = f"{name_of(move.to)} was to take over from {name_of(move.start)}"
             begun[at] = (f"while {took_over}", move)
     before_ns: int | None = None
+    told: dict[int, int] = {}
     for each in transitions:
-        begun[_begin_ns(each, steps, started, before_ns)] = (
-            f"while {name_of(each.to)} took over from {name_of(each.start)}",
-            each,
-        )
+        took_over = f"while {name_of(each.to)} took over from {name_of(each.start)}"
+        told_ns = _told_ns(each, steps, started, before_ns)
+        begun[_no_later(told_ns, each.last_before_ns)] = (took_over, each)
+        told[id(each)] = told_ns
         before_ns = each.phase.zero_ns
+    told_by_steps = {
+        step.at_ns for step in steps if step.name in (StepName.DEPLOY_STARTED, *TELLING)
+    }
     begins = sorted(begun)
     found = []
     for place, begin in enumerate(begins):
@@ -74,7 +80,10 @@ def stretches_of(
         bounds = [*begins[place + 1 : place + 2], None if seen is None else seen.settled_ns]
         end = min((at for at in bounds if at is not None), default=None)
         transition = seen if isinstance(seen, Transition) else None
-        found.append(Stretch(begin, end, what, transition))
+        told_ns = begin if transition is None else told[id(transition)]
+        is_told = transition is None or told_ns <= transition.first_new_ns
+        is_told &= told_ns in told_by_steps
+        found.append(Stretch(begin, end, what, transition, told_ns in started, is_told))
     return found
 
 
@@ -101,11 +110,11 @@ def _own(times: Sequence[int], after: int | None, until: int, otherwise: int) ->
     return within[-1] if within else otherwise
 
 
-def _begin_ns(
+def _told_ns(
     transition: Transition, steps: Sequence[Step], started: Sequence[int], before_ns: int | None
 ) -> int:
+    """Return when the deploy began by the steps that speak of it, else its zero."""
     zero_ns = transition.phase.zero_ns
-    surely = transition.last_before_ns
     told = [
         step.at_ns
         for step in steps
@@ -113,5 +122,8 @@ def _begin_ns(
         and step.at_ns <= zero_ns
         and (before_ns is None or step.at_ns > before_ns)
     ]
-    began = _own(started, before_ns, zero_ns, min([*told, zero_ns]))
-    return began if surely is None else min(began, surely)
+    return _own(started, before_ns, zero_ns, min([*told, zero_ns]))
+
+
+def _no_later(told_ns: int, surely_ns: int | None) -> int:
+    return told_ns if surely_ns is None else min(told_ns, surely_ns)

@@ -17,6 +17,7 @@ from typing import Literal
 from poster.judge import doubt, harm
 from poster.judge.checks import Checks
 from poster.judge.doubt import is_proven
+from poster.judge.hidden import hidden_in
 from poster.judge.releases import name_of
 from poster.judge.stretches import stretches_of
 from poster.judge.transition import Transition, Unseen
@@ -42,8 +43,9 @@ def judge(
         return Verdict("broken", lost)
     first_call_ns = int(history.observations["sent_ns"].min() or 0)  # type: ignore[arg-type]
     stretches = stretches_of(history.steps, first_call_ns, transitions, unseen)
-    tests = harm.tests_of(history.observations, stretches)
-    failed = harm.beyond(tests)
+    hidden = hidden_in(history)
+    tests = harm.tests_of(history.observations, hidden, stretches)
+    failed = [each for each in harm.beyond(tests) if each.is_deploys]
     if failed:
         return Verdict("broken", failed[0].witness)
     mixed = [transition for transition in transitions if is_proven(transition)]
@@ -52,7 +54,8 @@ def judge(
     chimeras = checks["chimeras"]
     if chimeras.count:
         return Verdict("mixed", f"{chimeras.witnesses[0]}, which nobody released together")
-    reason = next(doubt.reasons(history, transitions, unseen, stretches, tests, checks), None)
+    reasons = doubt.reasons(history, transitions, unseen, stretches, hidden, tests, checks)
+    reason = next(reasons, None)
     if reason is not None:
         return Verdict("unknown", reason)
     last = transitions[-1]

@@ -153,6 +153,65 @@ def test_a_second_deploy_that_starts_before_the_first_ended_hides_nothing() -> N
     assert verdict(told(failing(11, 14), steps)) == "broken"
 
 
+# Failures in no deploy's stretch: nobody can say that a deploy did it, nor that none did.
+
+
+@pytest.mark.parametrize("begin_s", [26, 40])
+@pytest.mark.parametrize("steps", [[], [moved()], [step("deploy-started", 15), moved()]])
+def test_an_outage_after_callers_had_settled_is_not_clean(begin_s: int, steps: Rows) -> None:
+    result = result_of([*told(failing(begin_s, begin_s + 2)), *steps])
+    assert result.verdict == "unknown"
+    assert "nothing says whether a deploy did that" in result.witness
+
+
+def test_a_release_that_begins_to_fail_after_callers_had_settled_is_not_clean() -> None:
+    assert verdict(told(failing(30, 99, every=20), [moved()])) == "unknown"
+
+
+def test_an_outage_before_the_switch_is_cleared_by_a_deploy_started_step_alone() -> None:
+    rows = told(failing(SWITCH_S - 3, SWITCH_S - 1), [moved()])
+    assert verdict(rows) == "unknown"
+    assert verdict([*rows, step("deploy-started", SWITCH_S - 0.5)]) == "clean"
+
+
+# What nobody knows may have spoken against the deploy.
+
+
+def hiding_failures(call: Observation) -> Observation:
+    return made_unknown(call) if call.outcome == "fail" else call
+
+
+def test_failures_of_a_failed_deploy_that_are_hidden_are_never_clean() -> None:
+    steps = [step("deploy-started", 5), step("deploy-failed", 8), step("deploy-started", 18)]
+    rows = told(failing(6, 7), [*steps, moved()])
+    assert verdict(rows) == "broken"
+    assert verdict(edited(rows, hiding_failures)) == "unknown"
+
+
+def test_time_outs_until_the_end_are_never_clean() -> None:
+    rows = told(failing(40, 99), [moved()])
+    assert verdict(rows) == "broken"
+    assert verdict(edited(rows, hiding_failures)) == "unknown"
+
+
+def test_a_baseline_that_lost_its_good_calls_excuses_nothing() -> None:
+    who = failing(SWITCH_S, SWITCH_S + 5, failing(0, 1, every=40), every=30)
+    rows = told(who, [step("deploy-started", 19), moved()])
+    assert verdict(rows) == "broken"
+    fewer = lambda call: None if call.outcome == "ok" and 50 < call.seq < 900 else call  # noqa: E731
+    assert verdict(edited(rows, fewer)) == "unknown"
+
+
+def test_new_answers_that_are_hidden_before_a_late_step_are_never_clean() -> None:
+    who = lambda at, seq: "1" if at < 24 and (at < 20 or seq % 5) else "2"  # noqa: E731
+    hidden = lambda call: (  # noqa: E731
+        made_unknown(call) if call.function_version == "2" and sent_s(call) < 24 else call
+    )
+    rows = told(who, [moved(SWITCH_S + 10)])
+    assert verdict(rows) == "mixed"
+    assert verdict(edited(rows, hidden)) == "unknown"
+
+
 # 4. Clocks.
 
 

@@ -1,0 +1,84 @@
+"""Which calls do not say how they ended, or who answered? Pure.
+
+A call may have an unknown outcome, its answer may name no release, or its row may be missing from
+the history. Each was under way between two moments: a call without an answer until its poster sent
+the next one (closed loop) or ``LONGEST_CALL_NS`` had passed, a missing one between its neighbours.
+
+Invariant: a call that is taken out of a history, or made unknown, is found here.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from poster.judge.releases import with_release
+from poster.rows.history import History
+
+LONGEST_CALL_NS = 30_000_000_000  # API Gateway answers after 29 s at the latest
+COLUMNS = ["seq", "kind", "count", "sent_ns", "received_ns"]
+
+
+def hidden_in(history: History) -> pl.DataFrame:
+    """Return them: seq, kind ("unknown", "nameless", "missing"), count, from when until when."""
+    frames = pl.collect_all([_unknown(history), _nameless(history)])
+    return pl.concat([*frames, _missing(history)])
+
+
+def _unknown(history: History) -> pl.LazyFrame:
+    later = pl.lit(LONGEST_CALL_NS) + pl.col("sent_ns")
+    if history.run.loop == "closed":
+        # Its poster's next call says that this one was over.
+        next_ns = pl.col("sent_ns").shift(-1).over("poster", order_by="sent_ns")
+        later = pl.min_horizontal(later, next_ns.fill_null(later))
+    return (
+        history.observations.lazy()
+        .with_columns(later.alias("_later"))
+        .filter(pl.col("outcome") == "unknown")
+        .with_columns(
+            pl.lit("unknown").alias("kind"),
+            pl.lit(1, pl.Int64).alias("count"),
+            pl.coalesce("received_ns", "_later").alias("received_ns"),
+        )
+        .select(COLUMNS)
+    )
+
+
+def _nameless(history: History) -> pl.LazyFrame:
+    return (
+        with_release(history.observations)
+        .filter(pl.col("release").is_null())
+        .with_columns(pl.lit("nameless").alias("kind"), pl.lit(1, pl.Int64).alias("count"))
+        .select(COLUMNS)
+    )
+
+
+def _missing(history: History) -> pl.DataFrame:
+    """Return the gaps in the numbers: sent between its neighbours, over as late as any call."""
+    names = ("run", "run_seq") if history.sources else ("poster", "seq")
+    calls = history.observations
+    run = calls[names[0]] if history.sources else pl.zeros(calls.height, pl.Int64, eager=True)
+    ordered = (
+        calls.lazy()
+        .select(run.alias("run"), pl.col(names[1]).alias("seq"), "sent_ns", "received_ns")
+        .filter(pl.col("seq") > 0)
+        .sort("run", "seq")
+    )
+    longest_ns = (calls["received_ns"] - calls["sent_ns"]).max() or 0
+    before = pl.col("seq").shift(1).over("run").fill_null(0)
+    # A call that was sent first may have been written last: the latest sending so far counts.
+    return (
+        ordered.with_columns(
+            (before + 1).alias("first"),
+            (pl.col("seq") - before - 1).alias("count"),
+            pl.col("sent_ns").shift(1).over("run").alias("earlier_ns"),
+        )
+        .filter(pl.col("count") > 0)
+        .select(
+            pl.col("first").alias("seq"),
+            pl.lit("missing").alias("kind"),
+            "count",
+            pl.min_horizontal(pl.col("earlier_ns").fill_null(-(2**62)), "sent_ns").alias("sent_ns"),
+            (pl.col("sent_ns") + longest_ns).alias("received_ns"),
+        )
+        .collect()
+    )
