@@ -15,6 +15,7 @@ import threading
 from urllib.parse import urlsplit
 
 from poster.local.environment import LocalAws
+from poster.local.guard import FORBIDDEN, refusal
 from poster.local.target import LocalTarget, Propagation
 
 _HOST = "127.0.0.1"
@@ -74,7 +75,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: _Door
 
     def do_POST(self) -> None:
-        """Hand the call on, and the answer back."""
+        """Hand the call on, and the answer back; a web page's is refused."""
+        why = refusal(self.headers.items())
+        if why is not None:
+            self.send_error(FORBIDDEN, why)
+        else:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         tried = self.server.api_id()
         status, headers, answer = self._forward(tried, body)

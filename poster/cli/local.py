@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 from poster.calls.background import Background
 from poster.cli import exit_codes
 from poster.cli.types import lag_option, seed_option
-from poster.local import environment
 from poster.local.emulator import Emulator
+from poster.local.environment import LOOPBACK
 from poster.local.fleet import FleetError
 from poster.local.fleets import Fleets
 from poster.local.target import Propagation
@@ -66,17 +66,14 @@ def local(port: int | None, lag: str, seed: int) -> None:
 
 
 def _instructions(emulator: Emulator) -> str:
-    endpoint = emulator.endpoint
     exports = [
-        f"export {name}={shlex.quote(value)}"
-        for name, value in environment.settings(endpoint).items()
+        f"export {name}={shlex.quote(value)}" for name, value in emulator.aws.settings().items()
     ]
     exports += [
-        f'export {name}="{environment.LOOPBACK}${{{name}:+,${name}}}"'
-        for name in ("no_proxy", "NO_PROXY")
+        f'export {name}="{LOOPBACK}${{{name}:+,${name}}}"' for name in ("no_proxy", "NO_PROXY")
     ]
     return _IN_ANOTHER_SHELL.format(
-        endpoint=endpoint,
+        endpoint=emulator.endpoint,
         exports="\n".join(exports),
     )
 

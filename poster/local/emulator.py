@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING
 from poster.child import Child
 from poster.errors import PosterError
 from poster.local.child_log import ChildLog
-from poster.local.environment import REGION, LocalAws, settings
+from poster.local.environment import REGION, LocalAws
+from poster.local.guard import token_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,27 +126,28 @@ class Emulator:
     def _start_on(self, port: int) -> None:
         _require_free(port)
         scratch = Path(tempfile.mkdtemp(prefix="poster-local-"))
-        token = secrets.token_hex(8)
+        aws = LocalAws(f"http://{HOST}:{port}", secrets.token_urlsafe(), self._region)
+        edition = secrets.token_hex(8)
         log = self._log.begin()
         try:
             self._child = Child.start(
-                [sys.executable, "-m", "ministack"],
-                env=emulator_environment(self._environ, port, scratch, token, self._region),
+                [sys.executable, "-m", "poster.local.ministack"],
+                env=emulator_environment(self._environ, aws, port, scratch, edition),
                 cwd=scratch,
                 stdout=log,
                 stderr=log,
                 scratch=scratch,
             )
-            self._await_ready(port, token)
+            self._await_ready(port, aws.token, edition)
         except BaseException:
             self.stop()
             shutil.rmtree(scratch, ignore_errors=True)
             raise
-        self._aws = LocalAws(f"http://{HOST}:{port}", self._region)
+        self._aws = aws
 
-    def _await_ready(self, port: int, token: str) -> None:
+    def _await_ready(self, port: int, token: str, edition: str) -> None:
         deadline = time.monotonic() + self._start_timeout_s
-        while _edition(port) != token:
+        while _edition(port, token) != edition:
             code = self._child.poll() if self._child else None
             tail = self._log.tail()
             if code is not None and "already in use" in tail:
@@ -160,14 +162,14 @@ class Emulator:
 
 
 def emulator_environment(
-    base: Mapping[str, str], port: int, scratch: Path, token: str, region: str = REGION
+    base: Mapping[str, str], aws: LocalAws, port: int, scratch: Path, edition: str
 ) -> dict[str, str]:
     """Return MiniStack's environment, which its function workers inherit."""
     return {
         **{name: base[name] for name in _INHERITED if name in base},
-        **settings(f"http://{HOST}:{port}", region),
-        "MINISTACK_REGION": region,
-        "MINISTACK_EDITION": token,  # comes back in the health answer: it is ours that answers
+        **aws.settings(),
+        "MINISTACK_REGION": aws.region,
+        "MINISTACK_EDITION": edition,  # comes back in the health answer: it is ours that answers
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "HOME": str(scratch),
@@ -214,11 +216,11 @@ def _port_taken(port: int) -> PortTakenError:
     return PortTakenError(f"{HOST}:{port} is in use by another program; choose another port")
 
 
-def _edition(port: int) -> str | None:
+def _edition(port: int, token: str) -> str | None:
     """Return the edition that a MiniStack on the port reports; None if none answers."""
     connection = http.client.HTTPConnection(HOST, port, timeout=1)
     try:
-        connection.request("GET", "/_ministack/health")
+        connection.request("GET", "/_ministack/health", headers=token_header(token))
         health = json.loads(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError):
         return None

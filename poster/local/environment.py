@@ -31,45 +31,40 @@ LOOPBACK = "127.0.0.1,localhost,::1"
 _CALLERS = ("AWS_", "BOTO")
 
 
-def settings(endpoint: str, region: str = REGION) -> dict[str, str]:
-    """Return the variables that bind the AWS SDKs, the AWS CLI and SAM CLI to ``endpoint``."""
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": _KEY,
-        "AWS_SECRET_ACCESS_KEY": _KEY,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "0.2",  # seconds; its 5 are for CloudFormation's request limits
-    }
-
-
-def isolated_environment(
-    base: Mapping[str, str], endpoint: str, region: str = REGION
-) -> dict[str, str]:
-    """Return ``base`` without anything that names the caller's AWS, bound to ``endpoint``.
-
-    A proxy stays, since ``sam build`` may need it to fetch packages, but never for loopback.
-    """
-    kept = {name: value for name, value in base.items() if not name.startswith(_CALLERS)}
-    exempt = base.get("no_proxy") or base.get("NO_PROXY")
-    no_proxy = f"{LOOPBACK},{exempt}" if exempt else LOOPBACK
-    return {**kept, **settings(endpoint, region), "no_proxy": no_proxy, "NO_PROXY": no_proxy}
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class LocalAws:
-    """An AWS that answers on this machine."""
+    """An AWS that answers on this machine, to whoever has its ``token``."""
 
     endpoint: str  # http://127.0.0.1:PORT
+    token: str
     region: str = REGION
 
+    def settings(self) -> dict[str, str]:
+        """Return the variables that bind the AWS SDKs, the AWS CLI and SAM CLI to it."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": _KEY,
+            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "AWS_SESSION_TOKEN": self.token,  # every client sends it; see poster.local.guard
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.2",  # seconds; its 5 are for CloudFormation's request limits
+        }
+
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """Return ``base``, isolated, for a subprocess that shall talk to this AWS only."""
-        return isolated_environment(base, self.endpoint, self.region)
+        """Return ``base``, for a subprocess that shall talk to this AWS only.
+
+        Nothing that names the caller's AWS is left. A proxy stays, since ``sam build`` may need it
+        to fetch packages, but never for loopback.
+        """
+        kept = {name: value for name, value in base.items() if not name.startswith(_CALLERS)}
+        exempt = base.get("no_proxy") or base.get("NO_PROXY")
+        no_proxy = f"{LOOPBACK},{exempt}" if exempt else LOOPBACK
+        return {**kept, **self.settings(), "no_proxy": no_proxy, "NO_PROXY": no_proxy}
 
     def client(self, service: str, config: Config | None = None) -> Any:
         """Return a botocore client that reads no variable and no file of the caller's.
@@ -87,6 +82,7 @@ class LocalAws:
             endpoint_url=self.endpoint,
             aws_access_key_id=_KEY,
             aws_secret_access_key=_KEY,
+            aws_session_token=self.token,
             config=ours.merge(config) if config else ours,
         )
 

@@ -24,7 +24,7 @@ import requests
 from poster.child import Child
 from poster.errors import PosterError
 from poster.local.child_log import ChildLog
-from poster.local.environment import isolated_environment
+from poster.local.environment import LocalAws
 from poster.local.front_ends import Change, Routing
 
 CHANGES_PATH = "/_fleet/changes"
@@ -77,10 +77,9 @@ class FleetSettings:
 class Fleet:
     """A running fleet, as a context manager. Start it when the API has been deployed."""
 
-    def __init__(self, control_plane: str, settings: FleetSettings) -> None:
-        """``control_plane`` is the emulator's endpoint, http://127.0.0.1:PORT."""
+    def __init__(self, aws: LocalAws, settings: FleetSettings) -> None:
         self.settings = settings
-        self._control_plane = control_plane
+        self._aws = aws
         self._child: Child | None = None
         self._log = ChildLog()
         self._port = 0
@@ -88,8 +87,8 @@ class Fleet:
     def start(self) -> None:
         """Start it and return when it serves. Raises FleetError."""
         self._child = Child.start(
-            [sys.executable, "-m", "poster.local.front", self._control_plane, self._arguments()],
-            env=isolated_environment(os.environ, self._control_plane),
+            [sys.executable, "-m", "poster.local.front", self._arguments()],
+            env=self._aws.environment(os.environ),
             stdout=subprocess.PIPE,
             stderr=self._log.begin(),
         )

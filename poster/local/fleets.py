@@ -37,7 +37,7 @@ class Fleets:
             if key not in self._fleets:
                 resources = gateway.get_resources(restApiId=api_id)["items"]
                 settings = FleetSettings(*key, **dataclasses.asdict(self._propagation))
-                fleet = Fleet(self._aws.endpoint, settings)
+                fleet = Fleet(self._aws, settings)
                 fleet.start()
                 self._fleets[key] = fleet
                 paths = [each["path"] for each in resources if each["path"] != "/"]

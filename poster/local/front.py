@@ -1,11 +1,12 @@
 """The fleet's process: an HTTP server in the place of API Gateway and Lambda's front ends.
 
-    python -m poster.local.front CONTROL_PLANE SETTINGS     (SETTINGS: FleetSettings as JSON)
+    python -m poster.local.front SETTINGS     (FleetSettings as JSON)
 
-Prints one line of JSON, the port or an error, and serves until SIGTERM. It learns the stage's
-routes from the emulator's API Gateway when it starts, and watches every alias they call by reading
-it again and again; a change counts from the moment its answer was read. One event loop does
-everything, so nothing here is reached from two threads.
+The environment names the emulator, as for any program that uses AWS. Prints one line of JSON, the
+port or an error, and serves until SIGTERM. It learns the stage's routes from the emulator's API
+Gateway when it starts, and watches every alias they call by reading it again and again; a change
+counts from the moment its answer was read. One event loop does everything, so nothing here is
+reached from two threads.
 
 Times are nanoseconds since the epoch on a clock that cannot be set: the wall clock is read once.
 """
@@ -17,6 +18,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
 import signal
 import socket
 import struct
@@ -29,6 +31,7 @@ from random import Random
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from poster.local.deployed_api import ApiError, learn_api
 from poster.local.door import Door
@@ -36,6 +39,7 @@ from poster.local.environment import LocalAws
 from poster.local.faults import Fate, FaultError, parse_faults
 from poster.local.fleet import CHANGES_PATH, OPEN_PATH, SHUT_PATH, FleetSettings
 from poster.local.front_ends import FrontEnds
+from poster.local.guard import FORBIDDEN, refusal
 from poster.local.lag import LagError, parse_lag
 from poster.local.lambda_api import LambdaApi, LambdaApiError
 from poster.local.proxy_event import (
@@ -73,7 +77,7 @@ class Front:
         self._api = api
         self._settings = settings
         self._clock = FleetClock()
-        self._lambda = LambdaApi(aws.endpoint)
+        self._lambda = LambdaApi(aws)
         self._lag = parse_lag(settings.lag, lambda path: Path(path).read_text(encoding="utf-8"))
         self._faults = parse_faults(settings.faults)
         self._dynamodb = aws.client("dynamodb") if self._faults.lost_share else None
@@ -245,6 +249,13 @@ class Front:
         ]
 
 
+@web.middleware
+async def _refuse_pages(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer programs, not web pages; see ``poster.local.guard``."""
+    why = refusal(request.headers.items())
+    return await handler(request) if why is None else web.Response(status=FORBIDDEN, text=why)
+
+
 def _reset(call: web.Request) -> None:
     """Close the caller's connection with RST instead of an answer."""
     if call.transport is not None:
@@ -265,7 +276,7 @@ async def run(aws: LocalAws, settings: FleetSettings) -> None:
 
 
 async def _serve(front: Front, settings: FleetSettings) -> None:
-    app = web.Application(client_max_size=_MAX_BODY_BYTES)
+    app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[_refuse_pages])
     app.router.add_get(CHANGES_PATH, front.changes)
     app.router.add_post(SHUT_PATH, front.shut)
     app.router.add_post(OPEN_PATH, front.open)
@@ -291,11 +302,11 @@ async def _serve(front: Front, settings: FleetSettings) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the process; return its exit code."""
-    control_plane, encoded = arguments
-    settings = FleetSettings(**json.loads(encoded))
+    settings = FleetSettings(**json.loads(arguments[0]))
+    aws = LocalAws(os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_SESSION_TOKEN"])
     logging.basicConfig(format="%(message)s")
     try:
-        asyncio.run(run(LocalAws(control_plane), settings))
+        asyncio.run(run(aws, settings))
     except (ApiError, LagError, FaultError, LambdaApiError, OSError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return 1

@@ -1,8 +1,8 @@
 """Lambda's HTTP API, as far as the fleet needs it: GetAlias and Invoke, without blocking.
 
 Raw HTTP on kept-alive connections: boto3 would cost half of the calls per second and a thread for
-each of them. Requests are not signed; the emulator takes them for its own account and region, and
-nothing else ever listens at that endpoint.
+each of them. Requests are not signed, they carry the emulator's token alone; it takes them for its
+own account and region, and nothing else ever listens at that endpoint.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 import aiohttp
 
 from poster.aws.alias import routing_of
+from poster.local.environment import LocalAws
 from poster.local.front_ends import Routing
+from poster.local.guard import token_header
 
 _FUNCTIONS = "/2015-03-31/functions"
 
@@ -35,9 +37,10 @@ class InvokeAnswer:
 class LambdaApi:
     """Use inside a running event loop; ``close`` at the end."""
 
-    def __init__(self, control_plane: str) -> None:
+    def __init__(self, aws: LocalAws) -> None:
         self._session = aiohttp.ClientSession(
-            control_plane,
+            aws.endpoint,
+            headers=token_header(aws.token),
             # As many connections as calls: a limit would queue calls behind each other.
             connector=aiohttp.TCPConnector(limit=0),
             timeout=aiohttp.ClientTimeout(total=None),

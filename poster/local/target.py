@@ -71,7 +71,7 @@ class LocalTarget:
             settings = FleetSettings.of_endpoint(
                 api_endpoint, **dataclasses.asdict(self.propagation)
             )
-            self._fleet = Fleet(self._emulator.endpoint, settings)
+            self._fleet = Fleet(self._emulator.aws, settings)
             self._fleet.start()
         return self._fleet.local_url(api_endpoint)
 

@@ -245,7 +245,11 @@ def gone_within(seconds: float, pids: set[int]) -> bool:
 def emulators() -> set[int]:
     """Return the emulators under this process; a supervisor has the same words at its end."""
     ours = descendants(os.getpid()).items()
-    return {pid for pid, args in ours if args.endswith("-m ministack") and "child.py" not in args}
+    return {
+        pid
+        for pid, args in ours
+        if args.endswith("-m poster.local.ministack") and "child.py" not in args
+    }
 
 
 def test_stop_leaves_no_process_and_no_file(

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from poster.local.emulator import Emulator
+from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetError, FleetSettings
 from poster.local.front_ends import Routing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from poster.local.environment import LocalAws
 
 HANDLER = """
 import json, os, time, botocore.session
@@ -142,7 +141,7 @@ class App:
         )
 
     def fleet(self, **settings: Any) -> Fleet:
-        return Fleet(self.aws.endpoint, FleetSettings(self.api_id, "Prod", **settings))
+        return Fleet(self.aws, FleetSettings(self.api_id, "Prod", **settings))
 
 
 @pytest.fixture(scope="module")
@@ -384,14 +383,15 @@ def test_a_fleet_that_cannot_start_says_why(
 
 def test_a_fleet_needs_a_deployed_api(aws: LocalAws) -> None:
     with pytest.raises(FleetError, match="stage Prod of API nope cannot be read"):
-        Fleet(aws.endpoint, FleetSettings("nope", "Prod")).start()
+        Fleet(aws, FleetSettings("nope", "Prod")).start()
 
 
 def test_settings_follow_from_the_stacks_output() -> None:
     endpoint = "https://a1b2.execute-api.us-east-1.amazonaws.com/Prod/todo"
     settings = FleetSettings.of_endpoint(endpoint, seed=4)
     assert settings == FleetSettings("a1b2", "Prod", seed=4)
-    assert Fleet("http://127.0.0.1:1", settings).local_url(endpoint).endswith("/Prod/todo")
+    fleet = Fleet(LocalAws("http://127.0.0.1:1", "token"), settings)
+    assert fleet.local_url(endpoint).endswith("/Prod/todo")
 
 
 @dataclasses.dataclass

@@ -51,7 +51,7 @@ class FleetTarget:
     def reachable(self, api_endpoint: str) -> str:
         if self.fleet is None:
             settings = FleetSettings.of_endpoint(api_endpoint, lag="published", seed=1)
-            self.fleet = Fleet(self.aws.endpoint, settings)
+            self.fleet = Fleet(self.aws, settings)
             self.fleet.start()
         return self.fleet.local_url(api_endpoint)
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poster.local.emulator import emulator_environment
-from poster.local.environment import LocalAws, isolated_environment, settings
+from poster.local.environment import LocalAws
 
 ENDPOINT = "http://127.0.0.1:4566"
+AWS = LocalAws(ENDPOINT, "our-token")
 CALLERS = {
     "PATH": "/usr/bin",
     "HOME": "/home/someone",
@@ -42,15 +43,15 @@ CALLERS = {
 
 
 def test_nothing_of_the_callers_aws_is_left() -> None:
-    isolated = isolated_environment(CALLERS, ENDPOINT)
-    ours = settings(ENDPOINT)
+    isolated = AWS.environment(CALLERS)
+    ours = AWS.settings()
     left = {name for name in isolated if name.startswith(("AWS_", "BOTO"))}
     assert left == {name for name in ours if name.startswith("AWS_")}
     assert {name: isolated[name] for name in ours} == ours
 
 
 def test_keys_and_files_are_ones_that_no_account_knows() -> None:
-    isolated = isolated_environment(CALLERS, ENDPOINT)
+    isolated = AWS.environment(CALLERS)
     assert isolated["AWS_ACCESS_KEY_ID"] == isolated["AWS_SECRET_ACCESS_KEY"] == "test"
     assert isolated["AWS_CONFIG_FILE"] == isolated["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert isolated["AWS_EC2_METADATA_DISABLED"] == "true"
@@ -58,28 +59,28 @@ def test_keys_and_files_are_ones_that_no_account_knows() -> None:
 
 
 def test_a_proxy_stays_for_the_build_but_never_for_loopback() -> None:
-    isolated = isolated_environment(CALLERS, ENDPOINT)
+    isolated = AWS.environment(CALLERS)
     assert isolated["HTTPS_PROXY"] == CALLERS["HTTPS_PROXY"]
     for name in ("no_proxy", "NO_PROXY"):
         assert isolated[name] == "127.0.0.1,localhost,::1,intranet.example"
 
 
 def test_what_is_not_about_aws_passes_unchanged() -> None:
-    isolated = isolated_environment(CALLERS, ENDPOINT)
+    isolated = AWS.environment(CALLERS)
     assert (isolated["PATH"], isolated["HOME"]) == (CALLERS["PATH"], CALLERS["HOME"])
 
 
 @given(st.dictionaries(st.text(min_size=1).map("AWS_".__add__), st.text()), st.text())
 def test_no_variable_named_aws_gets_through(callers: dict[str, str], region: str) -> None:
-    isolated = isolated_environment(callers, ENDPOINT, region)
-    assert isolated == isolated_environment({}, ENDPOINT, region)
+    aws = LocalAws(ENDPOINT, "our-token", region)
+    assert aws.environment(callers) == aws.environment({})
 
 
 def test_the_emulator_inherits_the_search_path_and_nothing_else_of_the_caller(
     tmp_path: Path,
 ) -> None:
     callers = {**CALLERS, "PERSIST_STATE": "1", "DOCKER_HOST": "tcp://far:2375", "PYTHONPATH": "x"}
-    inherited = emulator_environment(callers, 4566, tmp_path, "token")
+    inherited = emulator_environment(callers, AWS, 4566, tmp_path, "edition")
     assert {name for name in callers if inherited.get(name) == callers[name]} == {"PATH"}
     assert inherited["BIND_HOST"] == "127.0.0.1"
     assert inherited["AWS_ENDPOINT_URL"] == ENDPOINT
@@ -90,7 +91,7 @@ def test_the_emulator_inherits_the_search_path_and_nothing_else_of_the_caller(
 
 def test_a_stacks_endpoint_is_found_on_this_machine() -> None:
     published = "https://abc123.execute-api.us-east-1.amazonaws.com/Prod/todo"
-    assert LocalAws(ENDPOINT).local_url(published) == (
+    assert AWS.local_url(published) == (
         "http://127.0.0.1:4566/restapis/abc123/Prod/_user_request_/todo"
     )
 
@@ -100,7 +101,7 @@ def test_a_stacks_endpoint_is_found_on_this_machine() -> None:
 )
 def test_any_other_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="not the URL of an API Gateway stage"):
-        LocalAws(ENDPOINT).local_url(url)
+        AWS.local_url(url)
 
 
 def test_an_in_process_client_reads_nothing_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,16 +109,16 @@ def test_an_in_process_client_reads_nothing_of_the_callers(monkeypatch: pytest.M
         monkeypatch.setenv(name, value)
     with pytest.raises(ProfileNotFound):  # botocore's own way in these settings
         Session().create_client("s3")
-    client = LocalAws(ENDPOINT).client("s3")
+    client = AWS.client("s3")
     assert client.meta.endpoint_url == ENDPOINT
     assert client.meta.region_name == "us-east-1"
     assert not client.meta.config.use_fips_endpoint
     assert client._request_signer._credentials.access_key == "test"
-    assert client._request_signer._credentials.token is None
+    assert client._request_signer._credentials.token == "our-token"
     assert client._endpoint.http_session._proxy_config._proxies == {}
     assert client.meta.config.retries["total_max_attempts"] == 1
 
 
 def test_a_callers_config_is_merged_over_ours() -> None:
-    config = LocalAws(ENDPOINT).client("lambda", Config(read_timeout=7)).meta.config
+    config = AWS.client("lambda", Config(read_timeout=7)).meta.config
     assert (config.read_timeout, config.retries["total_max_attempts"]) == (7, 1)
