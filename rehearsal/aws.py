@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from poster.local.emulator import Emulator
+from poster.local.guard import token_header
 from rehearsal.calls import Call, call_in
 from rehearsal.hosts import path_on_ministack
 from rehearsal.proxy import Answer, Proxy, Request
@@ -103,6 +104,7 @@ class RehearsedAws:
     def _forward(self, request: Request) -> Answer:
         path = path_on_ministack(request.host, request.path)
         headers = {k: v for k, v in request.headers if k.lower() not in _OF_A_CONNECTION}
+        headers |= token_header(self._emulator.aws.token)
         # Each of the proxy's threads serves one connection, one request after the other.
         kept: http.client.HTTPConnection | None = getattr(self._connections, "kept", None)
         if kept is None:
