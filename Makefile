@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test lint types template unit integration test-labs rehearse checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test fmt lint types template unit integration test-labs rehearse checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -65,6 +65,10 @@ bench: setup ## measure beside peers and write docs/performance.md (hey and wrk 
 	python -m bench.report
 
 test: lint types template unit integration ## everything CI checks
+
+fmt: setup ## format, and mend what the linter can
+	ruff format .
+	ruff check --fix .
 
 lint: setup
 	ruff format --check .

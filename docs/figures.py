@@ -9,8 +9,10 @@ those of the newest runs in ``runs/``: where there is none, a lab's page keeps w
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 
+from docs.rooms import picture
 from docs.sections import filled
 from poster.cli import exit_codes
 from poster.judge.analysis import analyse
@@ -38,6 +40,7 @@ def sections() -> list[tuple[str, str, str]]:
     """Return page, section and text of all that follows from the code and the kept results."""
     return [
         ("README.md", "strategies", _strategies()),
+        ("CONTRIBUTING.md", "rooms", picture(_allowed())),
         ("docs/pipelines.md", "budgets", _budgets()),
         ("docs/pipelines.md", "exit codes", _exit_codes()),
     ]
@@ -51,6 +54,13 @@ def measured_by_labs(runs: Path) -> list[tuple[str, str, str]]:
         for target in ("local", "aws")
         if (kept := runs / f"{lab.name}-{target}.md").exists()
     ]
+
+
+def _allowed() -> dict[str, str]:
+    """Return which room may import which, as the test has it."""
+    test = runpy.run_path(str(ROOT / "tests" / "unit" / "test_imports.py"))
+    allowed: dict[str, str] = test["ALLOWED"]
+    return allowed
 
 
 def _strategies() -> str:

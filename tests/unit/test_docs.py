@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -44,10 +45,62 @@ def test_the_format_documents_every_step_that_some_part_of_the_instrument_emits(
     assert [name for name in StepName if f"StepName.{name.name}" not in source] == []
 
 
-def test_files_named_in_the_documentation_exist() -> None:
-    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name} names {target}"
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/*.md", "labs/*/README.md", "requirements/*.md", "notebooks/*.md")
+    for page in ROOT.glob(pattern)
+)
+NOTEBOOK = ROOT / "notebooks" / "deploy_mixing.ipynb"
+SOURCES = [
+    path
+    for path in sorted(ROOT.rglob("*.py"))
+    if not any(part.startswith(".") or part == "runs" for part in path.relative_to(ROOT).parts)
+]
+OURS = "bench|docs|examples|labs|poster|rehearsal|studies|tests"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_links_to_exists(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [*PAGES, NOTEBOOK], ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_paths_that_a_page_names_exist(page: Path) -> None:
+    folders = rf"(?:{OURS}|events|hello_world|notebooks|requirements)"
+    for path in re.findall(rf"(?<![\w/.-])({folders}/[\w./*-]*\w/?)", page.read_text()):
+        assert [*ROOT.glob(path), *page.parent.glob(path)], path
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module of ours, or something in one."""
+    path = ROOT / name.replace(".", "/")
+    if path.is_dir() or path.with_suffix(".py").exists():
+        return True
+    module = path.parent.with_suffix(".py")
+    source = module if module.exists() else path.parent / "__init__.py"
+    return source.exists() and re.search(rf"\b{path.name}\b", source.read_text()) is not None
+
+
+@pytest.mark.parametrize("page", [*PAGES, NOTEBOOK], ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_modules_that_a_page_names_exist(page: Path) -> None:
+    text = page.read_text()
+    for name in re.findall(rf"(?:`|-m |from |import )((?:{OURS})(?:\.\w+)+)", text):
+        assert is_there(name) or (page.parent / name).exists(), name
+
+
+def test_what_the_notebook_imports_exists() -> None:
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    found = re.findall(rf"^from ((?:{OURS})[\w.]*) import (\w+)$", code, re.MULTILINE)
+    assert found
+    assert [each for each in found if not is_there(".".join(each))] == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_modules_that_a_comment_or_docstring_names_exist(source: Path) -> None:
+    for name in re.findall(rf"``((?:{OURS})(?:\.\w+)+)``", source.read_text()):
+        assert is_there(name), name
 
 
 def commands_in(document: str) -> list[str]:
