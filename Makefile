@@ -92,10 +92,11 @@ test-labs: setup ## each lab once in small; beside `make test`, which stays unde
 rehearse: setup ## the whole AWS path on AWS's own host names, answered on this machine
 	pytest tests/rehearsal
 
+LOCK := uv pip compile --quiet --custom-compile-command 'make lock' --universal --generate-hashes --python-version 3.11
+
 lock: $(VENV)/.done ## resolve the pins anew
-	cd requirements && for tool in uv sam checkov; do \
-	  uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $$tool.in -o $$tool.txt; done
-	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --all-extras pyproject.toml -o requirements/poster.txt
+	cd requirements && for tool in uv sam checkov; do $(LOCK) $$tool.in -o $$tool.txt; done
+	$(LOCK) --all-extras --constraint requirements/uv.txt pyproject.toml -o requirements/poster.txt
 
 clean: ## remove what setup and the builds made; keeps runs/
 	rm -rf $(VENV) $(SAM_VENV) .venv-checkov .aws-sam .pytest_cache .mypy_cache .ruff_cache

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from bench.machine import CLIENT_CORE, ROOT, pinned, server, table, write_section
 from labs.kit.rie import Rie, rie_of
-from poster.cli.experiment import find_sam
+from poster.deploy.sam_tool import find_sam
 
 EVENT = (ROOT / "events" / "created.json").read_bytes()
 HANDLERS = {
@@ -131,8 +131,8 @@ def main() -> None:
     options.add_argument("--calls", type=int, default=100)
     chosen = options.parse_args()
     if importlib.util.find_spec("awslambdaric") is None:
-        raise SystemExit("awslambdaric is not installed: pip install 'poster[bench]'")
-    sam = find_sam()
+        raise SystemExit("awslambdaric is not installed: make setup")
+    sam = find_sam(print)
     binary = rie_of(sam)
     measured = {name: Measured() for name in HANDLERS}
     with server() as url:

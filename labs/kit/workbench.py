@@ -17,10 +17,11 @@ from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
-from poster.cli.experiment import RUNS, find_sam
+from poster.cli.experiment import RUNS
 from poster.cli.live import Narrator
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam_cli import SamCli
+from poster.deploy.sam_tool import find_sam
 from poster.local.target import LocalTarget
 from poster.rows.journal import new_run_directory
 
@@ -118,7 +119,7 @@ def bench(lab: Lab, options: LabOptions, local: Callable[[], LocalTarget]) -> It
         if isinstance(target, LocalTarget):
             narrator.phase("starting the local AWS")
             opened.enter_context(target)
-        sam_path = find_sam()
+        sam_path = find_sam(narrator.phase)
         sam = SamCli(sam_path, target.environment, directory / "sam.log")
         stack = Stack(lab.stack_name, target)
         application = StagedApplication.copy_of(

@@ -10,7 +10,6 @@ import decimal
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
 from poster.aws.errors import AwsError, NotThereError, is_missing_stack, told
@@ -150,6 +149,8 @@ class Stack:
 
 def plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item of DynamoDB as plain values that JSON can hold."""
+    from boto3.dynamodb.types import TypeDeserializer  # slow to load; see poster.aws.target
+
     plain = TypeDeserializer().deserialize
     return {name: _as_json(plain(value)) for name, value in item.items()}
 

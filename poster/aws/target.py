@@ -11,9 +11,6 @@ import os
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-
 from poster.aws.errors import NoRegionError, told
 from poster.aws.execute_api import local_url
 from poster.rows.record import TargetName
@@ -63,6 +60,9 @@ class AwsTarget:
 
     def __init__(self, region: str | None = None) -> None:
         """Take credentials and region as every AWS tool does. Raises AwsError."""
+        # Loading boto3 takes a third of a second: only who talks to AWS waits for it.
+        import boto3
+
         # boto3 reads AWS_DEFAULT_REGION only; the other tools also know AWS_REGION.
         named = region or os.environ.get("AWS_REGION")
         with told():
@@ -79,6 +79,8 @@ class AwsTarget:
 
     def client(self, service: str) -> Any:
         """See Target. Throttled reads of the control plane are retried by botocore, as usual."""
+        from botocore.config import Config
+
         make: Any = self._session.client  # its types know services by literal names alone
         return make(service, config=Config(retries={"mode": "standard"}))
 

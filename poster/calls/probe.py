@@ -15,8 +15,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import boto3
-
 from poster.calls.attribution import Attribution, Extractor, parse_source
 from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
@@ -62,6 +60,8 @@ def invoke_probed(
 
     ``client`` is boto3's of "lambda": it knows endpoint and region. Raises SigningError.
     """
+    import boto3  # slow to load; see poster.aws.target
+
     credentials = boto3.session.Session().get_credentials()
     if credentials is None:
         raise SigningError("cannot sign: no AWS credentials are set up here")

@@ -7,16 +7,16 @@ behind a custom domain the region must be given, and the service is API Gateway.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import boto3
 import botocore.exceptions
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from poster.calls.request import Request
 from poster.errors import NO_PERMISSION, USAGE, PosterError
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
 
 _AWS_HOST = re.compile(r"\.(execute-api|lambda-url)\.([a-z0-9-]+)\.(?:amazonaws\.com|on\.aws)")
 _SERVICE_OF = {"execute-api": "execute-api", "lambda-url": "lambda"}
@@ -38,6 +38,11 @@ class SigV4Signer:
     """Adds the signature to a request's headers."""
 
     def __init__(self, credentials: Credentials, service: str, region: str) -> None:
+        # Slow to load: only who signs waits for it.
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+
+        self._auth, self._request = SigV4Auth, AWSRequest
         self._credentials = credentials
         self._service = service
         self._region = region
@@ -46,15 +51,17 @@ class SigV4Signer:
         self, request: Request, url: str, body: bytes | None
     ) -> tuple[tuple[str, str], ...]:
         """Return all headers to send. The signature holds for some minutes from now."""
-        signed = AWSRequest(request.method, url, data=body, headers=dict(request.headers))
+        signed = self._request(request.method, url, data=body, headers=dict(request.headers))
         # Frozen anew for every call: credentials that expire are renewed by botocore.
         frozen = self._credentials.get_frozen_credentials()
-        SigV4Auth(frozen, self._service, self._region).add_auth(signed)
+        self._auth(frozen, self._service, self._region).add_auth(signed)
         return tuple((name, str(value)) for name, value in signed.headers.items())
 
 
 def signer_for(endpoint: str, region: str | None) -> SigV4Signer:
     """Return a signer for the endpoint. Raises SigningError."""
+    import boto3  # slow to load; see poster.aws.target
+
     try:
         session = boto3.session.Session()
         credentials = session.get_credentials()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 import click
 
+from poster import bundle
 from poster.aws.cost import estimate_usd
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
@@ -23,9 +23,9 @@ from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.live import Narrator
 from poster.cli.types import FaultType, WayType, lag_option, seed_option
-from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam_cli import SamCli
+from poster.deploy.sam_tool import find_sam
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
 from poster.experiment import Plan, Rig, run_experiment
@@ -53,7 +53,7 @@ class ExperimentOptions:
     pause: float
     deploys: int
     number: int
-    application: Path
+    application: Path | None
     name: str | None
     region: str | None
     strategy: Way
@@ -69,6 +69,13 @@ class ExperimentOptions:
     def stack_name(self) -> str:
         """Return the stack's name; copies with different numbers share nothing."""
         return f"todo-sample-{self.number}"
+
+    @property
+    def application_folder(self) -> Path:
+        """Return where the application is: where it was said, here, or what poster brings."""
+        if self.application is not None:
+            return self.application
+        return Path() if Path("template.yaml").exists() else bundle.SUBJECT
 
     @property
     def run_name(self) -> str:
@@ -149,9 +156,8 @@ class ExperimentOptions:
     "--app",
     "application",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    default=".",
     metavar="DIR",
-    help="Folder of the SAM application.  [default: this folder]",
+    help="Folder of the SAM application.  [default: this folder, else the one that poster brings]",
 )
 @click.option("--name", help="Names the run's folder.  [default: the strategy]")
 @click.option(
@@ -220,12 +226,15 @@ def _run(
     )
     watch = Watch()
     with Narrator() as narrator, ExitStack() as opened:
+        if options.application_folder == bundle.SUBJECT != Path().resolve():
+            narrator.phase("no template.yaml here: the application is the one that poster brings")
+        sam = find_sam(narrator.phase)
         if isinstance(target, LocalTarget):
             narrator.phase("starting the local AWS")
             opened.enter_context(target)
         site = Site(
-            application=StagedApplication.copy_of(options.application, directory / "app"),
-            sam=SamCli(find_sam(), target.environment, directory / "sam.log"),
+            application=StagedApplication.copy_of(options.application_folder, directory / "app"),
+            sam=SamCli(sam, target.environment, directory / "sam.log"),
             stack=Stack(options.stack_name, target),
             parameters={"Number": str(options.number)},
             clock=clock,
@@ -239,12 +248,3 @@ def _run(
                 )
             )
         return run_experiment(plan, rig)
-
-
-def find_sam() -> Path:
-    """Return the ``sam`` beside our own Python, else the one on PATH. Raises DeployError."""
-    beside = Path(sys.executable).parent / "sam"
-    found = str(beside) if beside.exists() else shutil.which("sam")
-    if found is None:
-        raise DeployError("there is no `sam` command: run `make setup`, or install aws-sam-cli")
-    return Path(found)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from poster.child import Child
 from poster.deploy import DeployError
+from poster.deploy.sam_tool import with_ours_first
 
 
 class SamCli:
@@ -16,7 +17,7 @@ class SamCli:
 
     def __init__(self, sam: Path, environment: dict[str, str], log: Path) -> None:
         self._sam = sam
-        self._environment = environment
+        self._environment = with_ours_first(environment)
         self._log = log
 
     def lines(self, arguments: list[str], cwd: Path) -> Iterator[str]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import http.client
-import importlib.util
 import json
 import os
 import secrets
@@ -26,6 +25,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poster import extras
 from poster.child import Child
 from poster.errors import PosterError
 from poster.local.child_log import ChildLog
@@ -85,7 +85,7 @@ class Emulator:
 
     def start(self) -> None:
         """Start it and return when it answers. Raises EmulatorError."""
-        _require_installed()
+        extras.require("local", "the local AWS")
         if self._fixed_port is not None:
             return self._start_on(self._fixed_port)
         for _ in range(_PORT_ATTEMPTS):
@@ -182,15 +182,6 @@ def emulator_environment(
         # With a Docker engine in reach MiniStack removes containers of other MiniStacks.
         "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
     }
-
-
-def _require_installed() -> None:
-    for module in ("ministack", "samtranslator"):
-        if importlib.util.find_spec(module) is None:
-            raise EmulatorError(
-                f"the local AWS needs {module}, which is not installed: run `make setup`, "
-                "or `pip install 'poster[local]'`"
-            )
 
 
 def _free_port() -> int:

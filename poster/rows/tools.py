@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-_PACKAGES = ("poster", "requests", "boto3", "ministack")
+from poster.version import VERSION
+
+_PACKAGES = ("requests", "boto3", "ministack")
 
 
 def tool_versions() -> dict[str, str]:
     """Return the version of Python and of each of our tools that is installed."""
-    versions = {"python": platform.python_version()}
+    versions = {"python": platform.python_version(), "poster": VERSION}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

@@ -20,7 +20,7 @@ from tests.support.servers import http_server, ok
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("locust") is None,
-    reason="Locust is an optional extra: pip install 'poster[locust]'",
+    reason="Locust is an optional extra: pip install 'deploy-poster[locust]'",
 )
 LOCUSTFILE = str(Path(__file__).parents[2] / "examples" / "locustfile.py")
 

@@ -18,19 +18,24 @@ ROOT = Path(__file__).parents[2]
 ALLOWED = {
     "poster.errors": "",
     "poster.child": "",
-    "poster.rows": "poster.errors",
+    "poster.extras": "poster.errors",
+    "poster.bundle": "",
+    "poster.version": "",
+    "poster.rows": "poster.errors poster.version",
     "poster.judge": "poster.rows",
     "poster.calls": "poster.errors poster.rows",
     "poster.aws": "poster.errors poster.rows",
     "poster.report": "poster.errors poster.rows poster.judge",
-    "poster.deploy": "poster.errors poster.child poster.rows poster.aws",
-    "poster.local": "poster.errors poster.child poster.rows poster.aws",
+    "poster.deploy": "poster.errors poster.child poster.extras poster.bundle poster.rows"
+    " poster.aws",
+    "poster.local": "poster.errors poster.child poster.extras poster.rows poster.aws",
     "poster.gate": "poster.errors poster.rows poster.calls poster.aws",
     "poster.actions": "poster.errors poster.rows poster.calls poster.aws poster.gate",
     "poster.experiment": "poster.errors poster.rows poster.calls poster.judge poster.aws"
     " poster.report poster.deploy poster.gate",
-    "poster.cli": "poster.errors poster.rows poster.calls poster.judge poster.aws poster.report"
-    " poster.deploy poster.local poster.gate poster.actions poster.experiment",
+    "poster.cli": "poster.errors poster.extras poster.bundle poster.version poster.rows"
+    " poster.calls poster.judge poster.aws poster.report poster.deploy poster.local poster.gate"
+    " poster.actions poster.experiment",
     "poster.__main__": "poster.cli",
     "hello_world": "",
     "examples": "poster.rows poster.calls",
@@ -44,7 +49,7 @@ ALLOWED = {
     "labs.__main__": "labs.custom_runtime labs.invocation_patterns labs.two_functions",
     "studies.propagation": "poster.rows poster.local",
     "docs": "poster.rows poster.judge poster.report poster.cli studies.propagation",
-    "bench": "poster.rows poster.report poster.cli labs.kit docs",
+    "bench": "poster.rows poster.report poster.deploy labs.kit docs",
     "rehearsal": "poster.aws poster.local",
 }
 

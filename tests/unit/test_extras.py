@@ -1,0 +1,77 @@
+"""What a base install can do, and what it says of what it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from poster import extras
+from poster.cli import COMMANDS, main
+
+# As in an environment without extras: None in sys.modules makes an import fail.
+BASE = """
+import sys
+from poster import extras
+for brought in extras._LIBRARIES.values():
+    sys.modules.update(dict.fromkeys(brought))
+from poster.cli import main
+main()
+"""
+NEEDS_NOTHING = ("init", "post", "run", "wait")
+
+
+def poster_without_extras(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", BASE, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", NEEDS_NOTHING)
+def test_a_base_install_is_enough_for_a_pipeline(command: str, tmp_path: Path) -> None:
+    said = poster_without_extras(command, "--help", cwd=tmp_path)
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_missing_extra_is_one_sentence_with_the_command_that_brings_it(tmp_path: Path) -> None:
+    said = poster_without_extras("report", "runs/latest", cwd=tmp_path)
+    assert (said.returncode, said.stdout, said.stderr) == (
+        5,
+        "",
+        "Error: poster report needs polars, which is not installed:"
+        " pip install 'deploy-poster[report]'\n",
+    )
+
+
+def test_a_module_that_no_extra_brings_is_a_fault_of_ours_and_not_hidden() -> None:
+    with pytest.raises(ModuleNotFoundError), extras.named_for("this"):
+        raise ModuleNotFoundError(name="poster.cli.nothing")
+
+
+def test_an_extra_that_is_there_is_not_asked_for() -> None:
+    extras.require("report", "a test")
+    assert extras.has("local")
+
+
+def test_the_list_of_commands_says_what_each_does_and_imports_none() -> None:
+    said = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    for name in COMMANDS:
+        imported = main.get_command(None, name)  # type: ignore[arg-type]
+        assert imported is not None
+        assert imported.help is not None
+        first = imported.help.partition("\n")[0]
+        assert f"{name} {first}" in said
+
+
+def test_every_extra_is_one_that_the_package_declares() -> None:
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    for name in extras._LIBRARIES:
+        assert f"\n{name} = [" in pyproject
+    assert f'name = "{extras.DISTRIBUTION}"' in pyproject
