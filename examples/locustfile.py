@@ -28,23 +28,24 @@ from locust.runners import MasterRunner
 
 from poster.calls.answer import MAX_BODY_BYTES, Answer, read_answer, short_error, unreadable
 from poster.calls.attribution import Attribution, parse_source
+from poster.calls.engine import CONNECT_TIMEOUT_S, TIMEOUT_S
 from poster.calls.request import TODO_REQUEST, todo_id
-from poster.calls.schedule import ClosedLoop
+from poster.calls.schedule import PAUSE_S, ClosedLoop
 from poster.rows.clock import RunClock
 from poster.rows.journal import HISTORY, Journal
 from poster.rows.record import Observation, Run
 from poster.rows.tools import tool_versions
 
 POSTERS_PER_WORKER = 1000
-CONNECT_TIMEOUT_S = 3.0
-TIMEOUT_S = 10.0
 
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_options(parser: LocustArgumentParser) -> None:
     """Add our options to Locust's."""
     parser.add_argument("--histories", default="histories", help="Directory for worker-N/")
-    parser.add_argument("--pause", type=float, default=0.3, help="From an answer to the next call")
+    parser.add_argument(
+        "--pause", type=float, default=PAUSE_S, help="From an answer to the next call"
+    )
     parser.add_argument("--version-from", help="header:NAME, json:/pointer or regex:PATTERN")
     parser.add_argument("--marker-from", help="header:NAME, json:/pointer or regex:PATTERN")
 

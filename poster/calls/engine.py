@@ -32,6 +32,9 @@ from poster.rows.record import Observation, Outcome
 
 Emit = Callable[[Observation], None]
 
+CONNECT_TIMEOUT_S = 3.0  # TLS included
+TIMEOUT_S = 10.0  # of a whole call
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Load:
@@ -40,8 +43,8 @@ class Load:
     endpoint: str
     posters: tuple[int, ...]
     loop: Loop
-    connect_timeout_s: float = 3.0
-    timeout_s: float = 10.0
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    timeout_s: float = TIMEOUT_S
     through_proxies: bool = True  # honour the caller's proxy settings and .netrc; never locally
 
 

@@ -21,6 +21,9 @@ from typing import Literal, Protocol
 
 Arrivals = Literal["constant", "poisson"]
 
+MAX_IN_FLIGHT = 500
+POSTERS, PAUSE_S = 3, 0.3  # of the published experiment, and where nothing else is said
+
 
 class Agenda(Protocol):
     """The calls of one run that are still to be made."""
@@ -80,7 +83,7 @@ class OpenLoop:
     seed: int = 0
     duration_s: float | None = None
     calls: int | None = None
-    max_in_flight: int = 500  # what is due beyond it is dropped and counted
+    max_in_flight: int = MAX_IN_FLIGHT  # what is due beyond it is dropped and counted
 
     def planned_ns(self) -> Iterator[int]:
         """Yield the planned instants, ns after the start."""

@@ -18,6 +18,7 @@ from poster.aws.cost import estimate_usd
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.calls.curl_engine import CurlEngine
+from poster.calls.schedule import PAUSE_S, POSTERS
 from poster.calls.watch import Watch
 from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
@@ -102,12 +103,16 @@ class ExperimentOptions:
     help="An emulator on this machine, or your AWS account.",
 )
 @click.option(
-    "--posters", type=click.IntRange(1, 99), default=3, show_default=True, help="Callers at once."
+    "--posters",
+    type=click.IntRange(1, 99),
+    default=POSTERS,
+    show_default=True,
+    help="Callers at once.",
 )
 @click.option(
     "--pause",
     type=click.FloatRange(0, 60),
-    default=0.3,
+    default=PAUSE_S,
     show_default=True,
     metavar="SECONDS",
     help="From an answer to the same poster's next call.",

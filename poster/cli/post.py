@@ -9,7 +9,7 @@ import click
 
 from poster.calls.engine import Load, RequestsEngine
 from poster.calls.posting import Posting
-from poster.calls.schedule import ClosedLoop
+from poster.calls.schedule import PAUSE_S, ClosedLoop
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.live import LiveCounts
@@ -26,7 +26,7 @@ LOOK_EVERY_S = 0.1
 @click.option(
     "--pause",
     type=click.FloatRange(0, 3600),
-    default=0.3,
+    default=PAUSE_S,
     show_default=True,
     metavar="SECONDS",
     help="From an answer to the next call.",

@@ -14,9 +14,9 @@ import requests
 
 from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
-from poster.calls.engine import Load
+from poster.calls.engine import CONNECT_TIMEOUT_S, TIMEOUT_S, Load
 from poster.calls.posting import Posting
-from poster.calls.schedule import ClosedLoop, Loop, OpenLoop
+from poster.calls.schedule import MAX_IN_FLIGHT, PAUSE_S, POSTERS, ClosedLoop, Loop, OpenLoop
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.exchange import chosen_exchange, exchange_options
@@ -26,23 +26,19 @@ from poster.rows.journal import HISTORY, Journal, JournalError, new_run_director
 from poster.rows.record import Observation, Run, Step
 from poster.rows.tools import tool_versions
 
-DEFAULT_POSTERS = 3
-DEFAULT_PAUSE_S = 0.3
-
 
 @click.command()
 @endpoint_options
 @click.option(
     "--posters",
     type=click.IntRange(1, 99),
-    help=f"Closed loop: callers at once.  [default: {DEFAULT_POSTERS}]",
+    help=f"Closed loop: callers at once.  [default: {POSTERS}]",
 )
 @click.option(
     "--pause",
     type=click.FloatRange(0, 3600),
     metavar="SECONDS",
-    help="Closed loop: from an answer to the same poster's next call."
-    f"  [default: {DEFAULT_PAUSE_S}]",
+    help=f"Closed loop: from an answer to the same poster's next call.  [default: {PAUSE_S}]",
 )
 @click.option(
     "--rate",
@@ -64,7 +60,7 @@ DEFAULT_PAUSE_S = 0.3
 @click.option(
     "--max-in-flight",
     type=click.IntRange(1, 1000),
-    default=500,
+    default=MAX_IN_FLIGHT,
     show_default=True,
     help="Open loop: what is due beyond it is dropped and counted.",
 )
@@ -86,7 +82,7 @@ DEFAULT_PAUSE_S = 0.3
     "--connect-timeout",
     "connect_timeout_s",
     type=click.FloatRange(0, 3600, min_open=True),
-    default=3.0,
+    default=CONNECT_TIMEOUT_S,
     show_default=True,
     metavar="SECONDS",
     help="To make a connection, TLS included.",
@@ -95,7 +91,7 @@ DEFAULT_PAUSE_S = 0.3
     "--timeout",
     "timeout_s",
     type=click.FloatRange(0, 3600, min_open=True),
-    default=10.0,
+    default=TIMEOUT_S,
     show_default=True,
     metavar="SECONDS",
     help="For the whole call.",
@@ -139,8 +135,8 @@ def run(
         if calls is not None:
             raise click.UsageError("--calls needs --rate")
         loop = ClosedLoop(
-            DEFAULT_POSTERS if posters is None else posters,
-            DEFAULT_PAUSE_S if pause is None else pause,
+            POSTERS if posters is None else posters,
+            PAUSE_S if pause is None else pause,
         )
         numbers = tuple(range(first_poster, first_poster + loop.posters))
     else:

@@ -18,6 +18,7 @@ import polars as pl
 from poster.judge.analysis import Result
 from poster.judge.checks import MAX_WITNESSES, Finding
 from poster.judge.releases import name_of
+from poster.judge.statistics import STALE_PERCENT
 from poster.judge.transition import Transition
 from poster.judge.verdict import mixed_witness
 from poster.rows.history import History
@@ -161,7 +162,9 @@ def _found(finding: Finding) -> Measured:
 
 MEASURES: dict[str, Measure] = {
     "window": Measure("the longest mixing window", "s", _window),
-    "settled": Measure("until less than 1 % of the calls are stale, upper bound", "s", _settled),
+    "settled": Measure(
+        f"until less than {STALE_PERCENT} of the calls are stale, upper bound", "s", _settled
+    ),
     "outage": Measure("the longest stretch without an ok answer", "s", _outage),
     "stale": Measure("stale answers", "count", _stale),
     "inversions": Measure("times a poster got new code, then old", "count", _inversions),

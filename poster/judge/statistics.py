@@ -23,6 +23,7 @@ from scipy.special import bdtr, betaincinv, gammaln, ndtri, xlogy
 
 CONFIDENCE = 0.95
 STALE_SHARE = 0.01  # traffic counts as settled when less than this share is stale
+STALE_PERCENT = f"{100 * STALE_SHARE:g} %"  # as sentences say it
 
 # Settled, upper bound: rejects "not settled before t" when the calls just before t hold too few
 # stale ones. 268 fresh calls in a row happen with probability 0.99**268 = 0.068 if S is 0.01.

@@ -25,7 +25,7 @@ from poster.child import Child
 from poster.errors import PosterError
 from poster.local.child_log import ChildLog
 from poster.local.environment import LocalAws
-from poster.local.front_ends import Change, Routing
+from poster.local.front_ends import FRONT_ENDS, Change, Routing
 
 CHANGES_PATH = "/_fleet/changes"
 SHUT_PATH = "/_fleet/shut"
@@ -48,7 +48,7 @@ class FleetSettings:
 
     api_id: str
     stage: str
-    front_ends: int = 40
+    front_ends: int = FRONT_ENDS
     lag: str = "published"
     seed: int = 0
     is_sticky: bool = False

@@ -15,6 +15,8 @@ from random import Random
 
 from poster.local.lag import Lag
 
+FRONT_ENDS = 40  # nobody outside AWS knows how many there are: docs/propagation.md
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Routing:

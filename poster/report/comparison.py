@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from poster.judge.compare import Line, to_json
+from poster.judge.statistics import STALE_PERCENT
 from poster.report.table import in_columns, in_markdown
 
 # Heading, its explanation, and how a line fills the cell.
@@ -17,7 +18,11 @@ COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
     ("first new", "from deploy-started", lambda line: _seconds(line.first_new_s)),
     ("window", "first new to last old", lambda line: _seconds(line.window_s)),
     ("safe", "after the deploy command, upper bound", lambda line: _seconds(line.safe_s)),
-    ("settled by", "upper bound, under 1 % stale", lambda line: _seconds(line.settled_by_s)),
+    (
+        "settled by",
+        f"upper bound, under {STALE_PERCENT} stale",
+        lambda line: _seconds(line.settled_by_s),
+    ),
     ("stale", "old answers within the window", lambda line: _stale(line)),
     ("in stage", "old answers while the first weight was held", lambda line: _in_stage(line)),
     ("outage", "longest without an ok answer", lambda line: _seconds(line.outage_s or 0.0)),

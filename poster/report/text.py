@@ -15,7 +15,7 @@ from poster.judge.checks import Checks
 from poster.judge.releases import name_of
 from poster.judge.safe import Safe, safe_in_all
 from poster.judge.stages import Stage
-from poster.judge.statistics import CONFIDENCE
+from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Quantiles, Transition
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
@@ -62,7 +62,7 @@ def safe_line(result: Result) -> str:
     sure = f"{safe.confidence:.0%} confidence"
     if result.verdict == "broken":
         return f"Old code is gone {when} ({sure}), but the deploy did harm."
-    return f"Safe {when} ({sure}: under 1 % of the calls get old code)."
+    return f"Safe {when} ({sure}: under {STALE_PERCENT} of the calls get old code)."
 
 
 def safe_when(safe: Safe) -> str:
@@ -330,7 +330,8 @@ def settled(transition: Transition) -> str:
         return f"too few calls followed {since} to say by when"
     if upper is None:
         return f"not before {lower:.1f} s after {since}; too few calls followed to say by when"
-    return f"{lower:.1f} to {upper:.1f} s after {since} ({CONFIDENCE:.0%}): under 1 % stale"
+    between = f"{lower:.1f} to {upper:.1f} s after {since}"
+    return f"{between} ({CONFIDENCE:.0%}): under {STALE_PERCENT} stale"
 
 
 def _quantiles(quantiles: Quantiles) -> str:

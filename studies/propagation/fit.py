@@ -16,6 +16,7 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
+from poster.local.front_ends import FRONT_ENDS
 from studies.propagation.likelihood import (
     SWITCH_WITHIN_S,
     Floats,
@@ -25,7 +26,6 @@ from studies.propagation.likelihood import (
 )
 from studies.propagation.published import load_published
 
-FRONT_ENDS = 40  # the fleet's default; AWS does not say how many there are
 # Answers per run: the sums of the three posters' counts in the published table.
 PUBLISHED_TOTALS = (252, 280, 274)
 OLD_MARKER = "aaa"

@@ -19,11 +19,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from poster.local.front_ends import FRONT_ENDS
 from poster.local.lag import PUBLISHED, Lag
 from studies.propagation.fit import (
     CHOSEN,
     FAMILIES,
-    FRONT_ENDS,
     Fit,
     fit,
     interval,

@@ -8,7 +8,7 @@ from typing import Any
 
 from poster.judge.analysis import ReleaseSeen, Result
 from poster.judge.releases import name_of
-from poster.judge.statistics import CONFIDENCE
+from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Quantiles, Transition
 from poster.report import text
 from poster.report.excerpt import Excerpt, excerpt
@@ -118,7 +118,7 @@ def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
         else (
             "Settled",
             f"{lower:.1f} to {upper:.1f} s",
-            f"after {since} ({CONFIDENCE:.0%}): from then on under 1 % stale",
+            f"after {since} ({CONFIDENCE:.0%}): from then on under {STALE_PERCENT} stale",
         ),
         ("Inversions", f"{transition.inversions:,}", "one poster got new code, then old again"),
         (
