@@ -5,13 +5,16 @@ function, whose last update is done. Each names the *revision* that it was decid
 else has changed the function or the alias since, AWS refuses, and that is a ConflictError. Nothing
 is retried and nobody's change is overwritten.
 
+A read may be behind: for some seconds it shows the state before a change. So what does not show our
+own change yet is read again, and only then held against it.
+
 What is known here is the control plane's view. Which version callers get, only their answers tell.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,7 @@ from poster.aws.alias import Shares, clause_of, routing_of, shares_of
 from poster.aws.errors import sentence
 from poster.deploy import ConflictError, DeployError, Release
 from poster.deploy.package import Package
+from poster.rows.clock import Clock
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -31,6 +35,8 @@ CONFIG_MARKER = "CONFIG_MARKER"
 # botocore's waiters look once a second for an update (300 times) but every 5 s for a version
 # (312 times); the finer grain with the same patience makes the steps' times worth having.
 _VERSION_WAITER: WaiterConfigTypeDef = {"Delay": 1, "MaxAttempts": 1560}
+BEHIND_S = 30.0  # https://github.com/hashicorp/terraform-provider-aws/pull/14578 and its like
+LOOK_AGAIN_S = 1.0
 _CONFLICTS = {"ResourceConflictException", "PreconditionFailedException"}
 
 
@@ -58,6 +64,10 @@ class Updated:
     code_sha256: str
     variables: Mapping[str, str]
 
+    def has(self, release: Release) -> bool:
+        """Return whether its configuration is the release's."""
+        return self.variables.get(CONFIG_MARKER) == release.config_marker
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Function:
@@ -66,12 +76,29 @@ class Function:
     client: LambdaClient
     name: str
     alias_name: str
+    clock: Clock
 
-    def settled(self) -> Updated:
-        """Wait until the last update is done, and return what the function is then."""
-        with self._call():
-            self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
-            configuration = self.client.get_function_configuration(FunctionName=self.name)
+    def settled(self, shows: Callable[[Updated], bool] = lambda seen: True) -> Updated:
+        """Wait until the last update is done, and return what the function is then.
+
+        ``shows`` says whether that can be the state after our change. If it never is, what is seen
+        is returned all the same: the function may be somebody else's by now.
+        """
+        looked_at_ns = self.clock.now_ns()
+        until_ns = looked_at_ns + round(BEHIND_S * 1e9)
+        while True:
+            with self._call():
+                self.client.get_waiter("function_updated_v2").wait(FunctionName=self.name)
+                configuration = self.client.get_function_configuration(FunctionName=self.name)
+            seen = self._updated_in(configuration)
+            # The waiter may have looked at a state that was behind.
+            is_done = configuration.get("LastUpdateStatus") != "InProgress"
+            if (is_done and shows(seen)) or looked_at_ns >= until_ns:
+                return seen
+            looked_at_ns = self.clock.now_ns() + round(LOOK_AGAIN_S * 1e9)
+            self.clock.sleep_until_ns(looked_at_ns)
+
+    def _updated_in(self, configuration: Mapping[str, Any]) -> Updated:
         environment = configuration.get("Environment", {})
         if "Error" in environment:
             # AWS leaves the variables out; writing back what is left would delete them all.
@@ -102,8 +129,7 @@ class Function:
 
     def require(self, seen: Updated, release: Release, package: Package) -> None:
         """Raise ConflictError unless the function is what ``configure`` and ``upload`` made it."""
-        ours = (package.sha256, release.config_marker)
-        if (seen.code_sha256, seen.variables.get(CONFIG_MARKER)) != ours:
+        if seen.code_sha256 != package.sha256 or not seen.has(release):
             raise ConflictError(
                 f"function {self.name} is not the release {release.marker} that was uploaded to"
                 " it: someone else deploys to it; wait until that is done and run this again"

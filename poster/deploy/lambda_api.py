@@ -86,13 +86,16 @@ def _updated(
 
     The order is CloudFormation's (https://github.com/aws/aws-cdk/pull/33587). Raises DeployError.
     """
-    function.configure(function.settled(), release)
+    before = function.settled()
+    function.configure(before, release)
     yield site.step(StepName.CONFIGURATION_UPDATED, config_marker=release.config_marker)
-    seen = function.settled()
+    between = function.settled(lambda seen: seen.revision != before.revision and seen.has(release))
     yield site.step(StepName.UPDATE_SUCCESSFUL, of="configuration")
-    function.upload(seen, package)
+    function.upload(between, package)
     yield site.step(StepName.CODE_UPDATED, code_sha256=package.sha256)
-    seen = function.settled()
+    seen = function.settled(
+        lambda seen: seen.revision != between.revision and seen.code_sha256 == package.sha256
+    )
     function.require(seen, release, package)
     yield site.step(StepName.UPDATE_SUCCESSFUL, of="code")
     return seen

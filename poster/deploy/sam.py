@@ -12,10 +12,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from msgspec import structs
+
 from poster.deploy import DeployError, Release, Steps
 from poster.deploy.failure import with_failure_told
+from poster.deploy.function import BEHIND_S, LOOK_AGAIN_S
 from poster.deploy.site import Site
-from poster.rows.clock import from_server_ms
+from poster.rows.clock import Clock, from_server_ms
 from poster.rows.record import Step, StepName
 
 _DONE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
@@ -64,12 +67,20 @@ def _steps(
         *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
     ]
     result = None
+    is_published = False
     for event in _events(site.sam.lines(arguments, site.application.path)):
         if event.get("type") == "result":
             result = event.get("status")
-        step = _step_in(event, before, alias_version, site.clock.origin_unix_ns)
-        if step is not None:
+        step = _step_in(event, site.clock.origin_unix_ns)
+        if step is None:
+            continue
+        is_published |= step.name == StepName.VERSION_PUBLISHED
+        if step.name != StepName.ALIAS_UPDATED:
             yield step
+            continue
+        after = _moved_to(alias_version, before, site.clock, is_published)
+        if after != before:  # the event repeats for an alias that was left where it was
+            yield structs.replace(step, detail={"from": before, "to": after, **step.detail})
     if result == "no_changes":
         raise DeployError(
             f"sam deploy found nothing to change for release {release.marker}: the stack"
@@ -94,9 +105,22 @@ def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
         raise DeployError(f"{cause}; {error}" if cause else f"{error}") from error
 
 
-def _step_in(
-    event: dict[str, Any], before: str | None, alias_version: AliasVersion, origin_unix_ns: int
-) -> Step | None:
+def _moved_to(
+    alias_version: AliasVersion, before: str | None, clock: Clock, is_published: bool
+) -> str | None:
+    """Return where the alias is now; it must have moved if a version was published.
+
+    A read may be behind (see ``poster.deploy.function``), so it is made again for some seconds.
+    """
+    until_ns = clock.now_ns() + round(BEHIND_S * 1e9)
+    while True:
+        after = alias_version()
+        if after != before or not is_published or clock.now_ns() >= until_ns:
+            return after
+        clock.sleep_until_ns(clock.now_ns() + round(LOOK_AGAIN_S * 1e9))
+
+
+def _step_in(event: dict[str, Any], origin_unix_ns: int) -> Step | None:
     name = _STEP_OF.get(str(event.get("resource_type")))
     if event.get("type") != "event" or event.get("status") not in _DONE or name is None:
         return None
@@ -106,11 +130,6 @@ def _step_in(
         "status": event["status"],
         "server_ms": server_ms,
     }
-    if name is StepName.ALIAS_UPDATED:
-        after = alias_version()
-        if after == before:  # the event repeats for an alias that was left where it was
-            return None
-        detail = {"from": before, "to": after, **detail}
     return Step(name, from_server_ms(server_ms, origin_unix_ns), detail)
 
 

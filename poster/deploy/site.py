@@ -43,7 +43,7 @@ class Site:
         """Return the function of the stack, which must be there. Raises StackError."""
         outputs = self.stack.outputs()
         client = self.stack.client("lambda")
-        return Function(client, outputs.function, outputs.alias)
+        return Function(client, outputs.function, outputs.alias, self.clock)
 
     def built(self, release: Release) -> Steps:
         """Make the release in the staged application and build it. Raises DeployError."""

@@ -31,6 +31,7 @@ class FakeLambda:
         self.calls: list[str] = []
         self.before_call: Callable[[str], None] = lambda operation: None
         self.update_fails_with: str | None = None
+        self.reads_behind = 0  # after each change so many reads show the state before it
         self.environment: dict[str, Any] = {
             "Variables": {"TABLE_NAME": "todo-sample-1-table", "CONFIG_MARKER": "aaa"}
         }
@@ -38,6 +39,7 @@ class FakeLambda:
         self.alias: dict[str, Any] = {"FunctionVersion": "1"}
         self.versions: dict[str, dict[str, Any]] = {"1": {"marker": "aaa", "config_marker": "aaa"}}
         self._status = "Successful"
+        self._before: list[dict[str, Any]] = []  # what reads show that are behind
         self._numbers = itertools.count(2)
         self._revisions = map(str, itertools.count(100))
         self.revision = next(self._revisions)
@@ -60,7 +62,7 @@ class FakeLambda:
 
     def get_function_configuration(self, **parameters: Any) -> dict[str, Any]:
         self._called("GetFunctionConfiguration", parameters)
-        return self._configuration()
+        return self._before.pop() if self._before else self._configuration()
 
     def update_function_configuration(self, **parameters: Any) -> dict[str, Any]:
         self._called("UpdateFunctionConfiguration", parameters)
@@ -123,7 +125,7 @@ class FakeLambda:
                 "Waiter encountered a terminal failure state",
                 {"Configuration": {"LastUpdateStatusReason": self.update_fails_with}},
             )
-        if self._status == "InProgress":
+        if self._status == "InProgress" and not self._before:
             self._status = "Successful"
             self.change_function()  # the end of an update is a change too
 
@@ -148,6 +150,7 @@ class FakeLambda:
     def _change(self, parameters: dict[str, Any]) -> None:
         self._refuse_in_progress()
         self._refuse_stale(parameters, self.revision)
+        self._before = [self._configuration()] * self.reads_behind
         self._status = "InProgress"
         self.change_function()
 

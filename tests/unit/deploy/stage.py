@@ -48,7 +48,7 @@ class Stage(Site):
         return cls(None, None, None, {}, clock, budget or ErrorBudget(), aws=aws)
 
     def function(self) -> Function:
-        return Function(self.aws, "todo", "Sample")
+        return Function(self.aws, "todo", "Sample", self.clock)
 
     def packed(self, release: Release) -> Generator[Step, None, Package]:
         yield Step(StepName.BUILD_STARTED, 0)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from fake_lambda import FakeLambda, refusal
+from fake_lambda import FakeLambda, refusal, zip_with
 from stage import RELEASE, Stage, SteppedClock, Taken
 
 from poster.deploy import ConflictError, DeployError
@@ -133,6 +133,20 @@ def test_a_function_that_someone_else_changes_is_a_conflict(
     assert "someone else changes function todo" in str(taken.error)
     assert aws.alias["FunctionVersion"] == "1"
     assert aws.calls.count(operation) == 1, "nothing is retried"
+
+
+@pytest.mark.parametrize("way", ["lambda-api", "canary:50,1", "delete-old", "latest"])
+@pytest.mark.parametrize("reads_behind", [1, 5])
+def test_reads_that_are_behind_our_own_change_are_no_conflict(
+    aws: FakeLambda, way: str, reads_behind: int
+) -> None:
+    aws.reads_behind = reads_behind
+    taken = deploy(aws, way)
+    assert taken.error is None
+    assert (aws.environment["Variables"]["CONFIG_MARKER"], aws.code) == (
+        "xxx-config",
+        zip_with("xxx"),
+    )
 
 
 def test_code_that_someone_else_uploaded_is_never_published(aws: FakeLambda) -> None:

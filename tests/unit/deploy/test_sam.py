@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from stage import SteppedClock
 
 from poster.deploy import DeployError, Release, sam
 from poster.deploy.application import StagedApplication
@@ -16,16 +17,6 @@ from poster.rows.record import Step
 
 ORIGIN_UNIX_NS = 1_795_321_400_000_000_000
 RELEASE = Release("xxx", "xxx")
-
-
-class FixedClock:
-    origin_unix_ns = ORIGIN_UNIX_NS
-
-    def now_ns(self) -> int:
-        return 7
-
-    def sleep_until_ns(self, at_ns: int) -> None:
-        raise AssertionError("a deployer does not sleep")
 
 
 class Alias:
@@ -84,7 +75,7 @@ def deploying(
     program.chmod(0o755)
     cli = SamCli(program, {"PATH": "/usr/bin:/bin"}, tmp_path / "sam.log")
     stack = SimpleNamespace(name="todo-sample-1", alias_version=alias)
-    site = Site(application, cli, stack, {"Number": "1"}, FixedClock())
+    site = Site(application, cli, stack, {"Number": "1"}, SteppedClock())
     return sam.deploy(RELEASE, site)
 
 
@@ -129,8 +120,27 @@ def test_the_release_is_made_in_the_copy_and_named_in_the_configuration(
 
 
 def test_an_alias_that_stays_is_no_step(application: StagedApplication, tmp_path: Path) -> None:
-    steps = deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "1"))
+    unpublished = [line for line in UPDATE if "Lambda::Version" not in line]
+    steps = deploying(application, tmp_path, sam_that_prints(unpublished), Alias("1", "1"))
     assert "alias-updated" not in [step.name for step in steps]
+
+
+def test_an_alias_that_is_read_late_is_still_a_step(
+    application: StagedApplication, tmp_path: Path
+) -> None:
+    late = Alias("1", "1", "1", "2")
+    steps = list(deploying(application, tmp_path, sam_that_prints(UPDATE), late))
+    (moved,) = [step for step in steps if step.name == "alias-updated"]
+    assert (moved.detail["from"], moved.detail["to"]) == ("1", "2")
+    assert moved.at_ns == 4_250_000_000, "the event's time, not that of the read"
+
+
+def test_an_alias_that_never_moves_is_looked_at_for_some_seconds(
+    application: StagedApplication, tmp_path: Path
+) -> None:
+    steps = list(deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "1")))
+    assert "alias-updated" not in [step.name for step in steps]
+    assert steps[-1].at_ns == pytest.approx(30e9, rel=0.1)
 
 
 def steps_until_failure(deploy: Iterator[Step], said: str) -> list[Step]:
