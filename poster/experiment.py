@@ -31,6 +31,7 @@ from poster.calls.curl_call import Exchange
 from poster.calls.engine import Engine, Load
 from poster.calls.posting import Posting
 from poster.calls.probe import TODO_PROBE, Probed
+from poster.calls.request import run_prefix
 from poster.calls.schedule import ClosedLoop
 from poster.calls.watch import Watch
 from poster.deploy import Release
@@ -118,13 +119,13 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
     first, *others = plan.releases
     stack, narrator, watch = rig.site.stack, rig.narrator, rig.watch
 
+    _refuse_used_table(stack, rig.target)
     narrator.phase(f"deploying release {first.marker}, before any traffic")
     steps_before = []
     for step in rig.way.first(first, rig.site):
         narrator.step(step)
         steps_before.append(step)
     outputs = stack.outputs()
-    _refuse_used_table(stack, outputs)
 
     run = _run_row(plan, rig, outputs)
     with Journal(plan.directory / HISTORY, run) as journal:
@@ -136,6 +137,7 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
             posters=tuple(range(1, plan.posters + 1)),
             loop=ClosedLoop(plan.posters, plan.pause_s),
             through_proxies=rig.target.through_proxies,
+            id_prefix=_id_prefix(rig),
         )
 
         def emit(observation: Observation) -> None:
@@ -200,19 +202,26 @@ def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
         loop="closed",
         posters=plan.posters,
         pause_s=plan.pause_s,
-        settings={**plan.settings, "releases": releases},
+        settings={**plan.settings, "releases": releases, "id_prefix": _id_prefix(rig)},
         tools=plan.tools,
     )
 
 
-def _refuse_used_table(stack: Stack, outputs: Outputs) -> None:
-    # A todo that an earlier run wrote keeps its first writer's row, so answers of this run would
-    # not match the table.
-    if next(stack.rows(outputs), None) is not None:
+def _refuse_used_table(stack: Stack, target: Target) -> None:
+    # Rows of an earlier run belong to calls that this history does not have. Looked at before
+    # anything is deployed: a stack that is refused stays as it was.
+    table = stack.used_table()
+    if table is not None:
         raise ExperimentError(
-            f"table {outputs.table} holds rows of an earlier run; choose another --number, or"
-            f" remove the stack with: sam delete --stack-name {stack.name}"
+            f"table {table} holds rows of an earlier run; choose another --number, or remove the"
+            f" stack with: sam delete --stack-name {stack.name} --region"
+            f" {target.environment['AWS_REGION']}"
         )
+
+
+def _id_prefix(rig: Rig) -> str:
+    """Return what the run's todo ids begin with; those of a fresh local table are as published."""
+    return "" if rig.target.name == "local" else run_prefix(rig.site.clock.origin_unix_ns)
 
 
 def _wait_for(watch: Watch, release: Release, plan: Plan, answers: int, quiet_s: float) -> None:

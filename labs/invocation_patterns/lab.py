@@ -89,7 +89,9 @@ def _run(on: Bench, rate_per_s: float, after_s: float, clock: RunClock) -> Evide
     with _sources(on, outputs) as invoke_async:
         endpoint = on.target.reachable(outputs["ApiEndpoint"])
         producer = Producer(
-            senders(on.target.client, outputs, endpoint, on.target.through_proxies, invoke_async),
+            senders(
+                on.target.caller_client, outputs, endpoint, on.target.through_proxies, invoke_async
+            ),
             WorkerTable(on.target.client("dynamodb"), outputs["TableName"]).fetch,
             dead.all,
             DRAIN_S[on.target.name],
@@ -128,7 +130,7 @@ def _sources(on: Bench, outputs: dict[str, str]) -> Iterator[Callable[[bytes], N
         with EventSources(on.target.client, named) as sources:
             yield sources.invoke_async
         return
-    awslambda = on.target.client("lambda")
+    awslambda = on.target.caller_client("lambda")
 
     def invoke_async(payload: bytes) -> None:
         awslambda.invoke(

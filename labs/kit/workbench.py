@@ -22,6 +22,7 @@ from poster.cli.live import Narrator
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.sam_tool import find_sam
+from poster.deploy.samconfig import SAMCONFIG, refuse_other_account
 from poster.local.target import LocalTarget
 from poster.rows.journal import new_run_directory
 
@@ -110,6 +111,7 @@ def bench(lab: Lab, options: LabOptions, local: Callable[[], LocalTarget]) -> It
     target: LocalTarget | AwsTarget
     if options.target == "aws":
         target = AwsTarget(options.region)
+        refuse_other_account(options.labs / lab.folder / SAMCONFIG, target.region, target.profile)
         agree(target, lab.stack_name, lab.usd, asked=not options.yes)
     else:
         target = local()

@@ -84,6 +84,14 @@ class Stack:
         client: LambdaClient = self.client("lambda")
         return client.get_alias(FunctionName=function, Name=name)["FunctionVersion"]
 
+    @told()
+    def used_table(self) -> str | None:
+        """Return the name of the stack's table if it holds rows; None also without a stack."""
+        table = self._physical_id("AWS::DynamoDB::Table")
+        if table is None or next(self.items(table), None) is None:
+            return None
+        return table
+
     def rows(self, outputs: Outputs) -> Iterator[dict[str, Any]]:
         """Yield the table's items as plain values, by a strongly consistent scan, page by page."""
         return self.items(outputs.table)

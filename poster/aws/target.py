@@ -34,6 +34,9 @@ class Target(Protocol):
     def client(self, service: str) -> Any:
         """Return a boto3 client of the service."""
 
+    def caller_client(self, service: str) -> Any:
+        """Return a client for calls that are measured: each is made once."""
+
     def reachable(self, api_endpoint: str) -> str:
         """Return where the API of a stack's output can be called from here."""
 
@@ -70,6 +73,7 @@ class AwsTarget:
         if self._session.region_name is None:
             raise NoRegionError("no region is set: pass --region, or set AWS_REGION")
         self.region: str = self._session.region_name
+        self.profile: str = self._session.profile_name
         self.environment = {
             **os.environ,
             "AWS_REGION": self.region,
@@ -79,10 +83,17 @@ class AwsTarget:
 
     def client(self, service: str) -> Any:
         """See Target. Throttled reads of the control plane are retried by botocore, as usual."""
+        return self._made(service, {"mode": "standard"})
+
+    def caller_client(self, service: str) -> Any:
+        """See Target. A retry would hide a throttle, count its pause as latency, and repeat us."""
+        return self._made(service, {"total_max_attempts": 1})
+
+    def _made(self, service: str, retries: dict[str, Any]) -> Any:
         from botocore.config import Config
 
         make: Any = self._session.client  # its types know services by literal names alone
-        return make(service, config=Config(retries={"mode": "standard"}))
+        return make(service, config=Config(retries=retries))
 
     def reachable(self, api_endpoint: str) -> str:
         """See Target. In a shell set up by `poster local`, the account is the emulator."""

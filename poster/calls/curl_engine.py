@@ -173,7 +173,7 @@ class _Run:
         self._numbers[poster] = number = self._numbers[poster] + 1
         self._seq = call.seq = self._seq + 1
         call.planned_ns, call.sent_ns = planned_ns, now_ns
-        call.todo_id = todo_id(poster, number)
+        call.todo_id = todo_id(poster, number, self._load.id_prefix)
         body = exchange.request.body_for(call.todo_id)
         if body is not None:
             curl.setopt(pycurl.POSTFIELDS, body)

@@ -1,7 +1,8 @@
 """What a call sends: method, headers and a body in which every call can name itself. Pure.
 
 ``{todo_id}`` in the body stands for the call's own id (t01-0001: poster, running number), so that
-the store can be compared with the history, call by call.
+the store can be compared with the history, call by call. On a stack that stays, an id begins with a
+*prefix* of the run's own: a todo that is there already keeps its first writer's row.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ TODO_REQUEST = Request(
 )
 
 
-def todo_id(poster: int, number: int) -> str:
+def todo_id(poster: int, number: int, prefix: str = "") -> str:
     """Return the id of a poster's call with this running number."""
-    return "t%02d-%04d" % (poster, number)  # noqa: UP031, twice as fast, once a call
+    return "%st%02d-%04d" % (prefix, poster, number)  # noqa: UP031, twice as fast, once a call
+
+
+def run_prefix(origin_unix_ns: int) -> str:
+    """Return a prefix that no run of another millisecond has."""
+    return f"{origin_unix_ns // 1_000_000:x}-"

@@ -14,6 +14,8 @@ from poster.deploy.application import StagedApplication
 from poster.deploy.sam_cli import SamCli
 
 _DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+_NOTHING_YET = {"REVIEW_IN_PROGRESS", None}  # an abandoned change set made a stack of nothing
+MANAGED_STACK = "aws-sam-cli-managed-default"
 
 
 def agree(target: AwsTarget, stack_name: str, usd: float, asked: bool) -> None:
@@ -27,7 +29,7 @@ def agree(target: AwsTarget, stack_name: str, usd: float, asked: bool) -> None:
     lines = [
         ("Account", f"{identity.account} ({identity.arn})"),
         ("Region", target.region),
-        ("Stack", f"{stack_name} ({'new' if status is None else status})"),
+        ("Stack", f"{stack_name} ({'new' if status in _NOTHING_YET else status})"),
         ("Cost", f"about USD {usd:.2f} for the calls, at list prices"),
     ]
     for name, said in lines:
@@ -38,7 +40,7 @@ def agree(target: AwsTarget, stack_name: str, usd: float, asked: bool) -> None:
 
 
 def _refuse_unless_deployable(stack_name: str, status: str | None, region: str) -> None:
-    if status is None or status in _DEPLOYABLE:
+    if status is None or status in _NOTHING_YET or status in _DEPLOYABLE:
         return
     if status.endswith("_IN_PROGRESS"):
         raise StackError(f"stack {stack_name} is busy ({status}): wait until it is done")
@@ -57,7 +59,7 @@ def removed_afterwards(
     After an error nothing is removed: the stack may be needed to see what went wrong. What is left
     and how to remove it is said on standard error.
     """
-    was_there = stack.status() is not None
+    was_there = stack.status() not in _NOTHING_YET
     try:
         yield
     except BaseException:
@@ -71,12 +73,17 @@ def removed_afterwards(
         return
     click.echo(f"Removing stack {stack.name}, which this run made", err=True)
     try:
-        arguments = ["delete", "--no-prompts", "--stack-name", stack.name, "--region", region]
+        arguments = ["delete", "--no-prompts", "--stack-name", stack.name]
         for _ in sam.lines(arguments, application.path):
             pass
     except DeployError as error:
         click.echo(f"Warning: {error}", err=True)
         _say_left(stack.name, region)
+    click.echo(
+        f"Left: stack {MANAGED_STACK} with the bucket of SAM's uploads, shared by everything that"
+        " SAM deploys in this region",
+        err=True,
+    )
 
 
 def _say_left(stack_name: str, region: str) -> None:

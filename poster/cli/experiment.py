@@ -27,6 +27,7 @@ from poster.cli.types import FaultType, WayType, lag_option, seed_option
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.sam_tool import find_sam
+from poster.deploy.samconfig import SAMCONFIG, forget_account, refuse_other_account
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
 from poster.experiment import Plan, Rig, run_experiment
@@ -185,6 +186,7 @@ def experiment(**given: Any) -> None:
     target: LocalTarget | AwsTarget
     if options.target == "aws":
         target = AwsTarget(options.region)
+        refuse_other_account(options.application_folder / SAMCONFIG, target.region, target.profile)
         # Nothing is written or made before the caller has agreed.
         agree(
             target,
@@ -237,8 +239,11 @@ def _run(
         if isinstance(target, LocalTarget):
             narrator.phase("starting the local AWS")
             opened.enter_context(target)
+        application = StagedApplication.copy_of(options.application_folder, directory / "app")
+        if isinstance(target, LocalTarget):
+            forget_account(application.path / SAMCONFIG)
         site = Site(
-            application=StagedApplication.copy_of(options.application_folder, directory / "app"),
+            application=application,
             sam=SamCli(sam, target.environment, directory / "sam.log"),
             stack=Stack(options.stack_name, target),
             parameters={"Number": str(options.number)},

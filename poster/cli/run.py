@@ -16,6 +16,7 @@ from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
 from poster.calls.engine import CONNECT_TIMEOUT_S, TIMEOUT_S, Load
 from poster.calls.posting import Posting
+from poster.calls.request import run_prefix
 from poster.calls.schedule import MAX_IN_FLIGHT, PAUSE_S, POSTERS, ClosedLoop, Loop, OpenLoop
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
@@ -147,8 +148,9 @@ def run(
     try:
         exchange = chosen_exchange(url, region, **exchange_chosen)
         directory = _directory(out)
-        load = Load(url, numbers, loop, connect_timeout_s, timeout_s)
         clock = RunClock()
+        prefix = "" if stack_name is None else run_prefix(clock.origin_unix_ns)
+        load = Load(url, numbers, loop, connect_timeout_s, timeout_s, id_prefix=prefix)
         row = _run_row(directory.name, load, exchange, clock)
         with Journal(directory / HISTORY, row) as journal:
             if out is None:
@@ -182,6 +184,7 @@ def _run_row(run_id: str, load: Load, exchange: Exchange, clock: RunClock) -> Ru
     settings: dict[str, Any] = {
         "method": exchange.request.method,
         "first_poster": load.posters[0],
+        "id_prefix": load.id_prefix,
         "fresh_share": exchange.fresh_share,
         "http2": exchange.http2,
         "connect_timeout_s": load.connect_timeout_s,

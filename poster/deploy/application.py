@@ -6,6 +6,9 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from poster.deploy import DeployError
 
@@ -18,6 +21,17 @@ _PROVISIONED = re.compile(
     r"^(?P<indent> +)ProvisionedConcurrencyConfig:.*\n(?:(?P=indent) +.*\n)*", re.MULTILINE
 )
 _NEEDED = ("template.yaml", "samconfig.toml")
+
+
+class _AsText(yaml.BaseLoader):
+    """Reads every scalar as the text it is, and nothing of what CloudFormation's functions say."""
+
+
+def _ignored(loader: _AsText, suffix: str, node: Any) -> None:
+    """Stand for ``!Ref`` and its like."""
+
+
+_AsText.add_multi_constructor("!", _ignored)
 
 
 class StagedApplication:
@@ -77,6 +91,12 @@ class StagedApplication:
         if lines != 1:
             raise DeployError(f"template.yaml has {lines} AutoPublishAlias lines; want 1")
         file.write_text(_PROVISIONED.sub("", template), encoding="utf-8")
+
+    def parameters(self) -> dict[str, str | None]:
+        """Return the template's parameters with their defaults; None: it has none."""
+        template = yaml.load((self.path / "template.yaml").read_text(encoding="utf-8"), _AsText)
+        declared = template.get("Parameters", {}) if isinstance(template, dict) else {}
+        return {name: said.get("Default") for name, said in declared.items()}
 
     def built_code(self) -> Path:
         """Return the folder that ``sam build`` made for the function.

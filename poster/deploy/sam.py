@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -43,9 +44,17 @@ def deploy(
     """Deploy the stack. With ``express`` CloudFormation does not wait for readiness.
 
     ``parameters`` are of the template, beside the site's; ``alias_version`` is for a stack of
-    several aliases.
+    several aliases. Every parameter is passed: one that is not keeps its value of before.
     """
-    given = {**site.parameters, **(parameters or {}), "ConfigMarker": release.config_marker}
+    defaults = {
+        name: value for name, value in site.application.parameters().items() if value is not None
+    }
+    given = {
+        **defaults,
+        **site.parameters,
+        **(parameters or {}),
+        "ConfigMarker": release.config_marker,
+    }
     alias = alias_version or site.stack.alias_version
     return with_failure_told(_steps(release, site, express, given, alias), site.clock)
 
@@ -64,7 +73,7 @@ def _steps(
         *("deploy", "--output", "json", "--no-confirm-changeset"),
         *("--stack-name", site.stack.name),
         *(["--express"] if express else []),
-        *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
+        *("--parameter-overrides", *(_override(name, value) for name, value in parameters.items())),
     ]
     result = None
     is_published = False
@@ -87,6 +96,10 @@ def _steps(
             f" {site.stack.name} has this release already"
         )
     yield site.step(StepName.DEPLOY_FINISHED, marker=release.marker)
+
+
+def _override(name: str, value: str) -> str:
+    return f"{name}={value}" if re.fullmatch(r"[^\s\"]+", value) else f'{name}="{value}"'
 
 
 def _events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:

@@ -25,6 +25,9 @@ class SamCli:
 
         Raises DeployError with the end of what it said when it fails.
         """
+        # What samconfig.toml says of the region would win over the environment.
+        region = self._environment.get("AWS_REGION")
+        arguments = [*arguments, *(["--region", region] if region else [])]
         command = [str(self._sam), *arguments]
         with self._log.open("ab") as log:
             log.write(f"$ sam {' '.join(arguments)}\n".encode())

@@ -53,6 +53,10 @@ class LocalTarget:
                 client.meta.events.register(f"after-call-error.lambda.{operation}", self._open)
         return client
 
+    def caller_client(self, service: str) -> Any:
+        """Return the same: the emulator throttles nobody."""
+        return self.client(service)
+
     def _shut(self, **_: Any) -> None:
         if self._fleet is not None:
             self._fleet.shut()

@@ -26,7 +26,7 @@ class World:
     """What a release is to callers and to the control plane: here they agree at once."""
 
     name = "local"
-    environment: dict[str, str] = {}  # noqa: RUF012
+    environment: dict[str, str] = {"AWS_REGION": "us-east-1"}  # noqa: RUF012
     through_proxies = False
 
     def __init__(self) -> None:
@@ -48,6 +48,9 @@ class FakeStack:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    def used_table(self) -> str | None:
+        return "todo-sample-1-table" if self._world.items else None
 
     def outputs(self) -> Outputs:
         return Outputs("http://here/todo", "fn", "Sample", "todo-sample-1-table")
@@ -93,7 +96,11 @@ class FakeEngine:
                 return
             if seq == self._breaks_after:
                 raise OSError("disk full")
-            todo_id, at_ns, marker = f"t01-{seq:04d}", clock.now_ns(), self._world.marker
+            todo_id, at_ns, marker = (
+                f"{load.id_prefix}t01-{seq:04d}",
+                clock.now_ns(),
+                self._world.marker,
+            )
             self._world.items.append(
                 {"todoId": todo_id, "title": "t", "createdAt": 1, "lambda": marker}
             )
@@ -167,8 +174,27 @@ def test_what_broke_the_posting_is_raised_not_the_wait_that_it_ended(tmp_path: P
         run(tmp_path, World(), breaks_after=30)
 
 
-def test_rows_of_an_earlier_run_are_refused(tmp_path: Path) -> None:
+def test_rows_of_an_earlier_run_are_refused_before_anything_is_deployed(tmp_path: Path) -> None:
     world = World()
     world.items.append({"todoId": "t01-0001"})
-    with pytest.raises(ExperimentError, match="holds rows of an earlier run; choose another"):
+    with pytest.raises(ExperimentError, match="holds rows of an earlier run") as refused:
         run(tmp_path, world)
+    assert "sam delete --stack-name todo-sample-1 --region us-east-1" in str(refused.value)
+    assert world.marker == "", "nothing was deployed"
+
+
+def test_on_a_stack_in_an_account_todo_ids_are_the_runs_own(tmp_path: Path) -> None:
+    world = World()
+    world.name = "aws"
+    header, *rows = rows_of(run(tmp_path, world))
+    assert isinstance(header, Run)
+    prefix = header.settings["id_prefix"]
+    assert len(prefix) > 8
+    called = [row.todo_id for row in rows if isinstance(row, Observation)]
+    assert called
+    assert all(each.startswith(f"{prefix}t01-") for each in called)
+
+
+def test_on_a_fresh_local_table_todo_ids_are_as_published(tmp_path: Path) -> None:
+    _, *rows = rows_of(run(tmp_path, World()))
+    assert next(row for row in rows if isinstance(row, Observation)).todo_id == "t01-0001"

@@ -9,6 +9,7 @@ import pytest
 
 from poster.aws.errors import NotThereError, sentence
 from poster.aws.stack import Outputs, Stack, StackError
+from poster.aws.target import AwsTarget
 
 OUTPUTS = {
     "ApiEndpoint": "https://abc.execute-api.eu-west-1.amazonaws.com/Prod/todo",
@@ -129,3 +130,23 @@ def test_the_default_log_group_is_lambdas() -> None:
 def test_an_aws_error_becomes_one_sentence_with_a_way_out(error: Exception, said: str) -> None:
     assert said in sentence(error)
     assert "\n" not in sentence(error)
+
+
+def test_a_table_that_holds_rows_is_found_without_outputs() -> None:
+    class Used(FakeAws):
+        def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
+            table = {"ResourceType": "AWS::DynamoDB::Table", "PhysicalResourceId": "the-table"}
+            return {"StackResources": [table]}
+
+    assert Stack("todo-sample-1", Used(outputs={})).used_table() == "the-table"
+    assert Stack("todo-sample-1", FakeAws(status=None)).used_table() is None
+
+
+def test_a_client_for_calls_that_are_measured_never_repeats_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    target = AwsTarget("us-east-1")
+    assert target.caller_client("lambda").meta.config.retries["total_max_attempts"] == 1
+    assert target.client("lambda").meta.config.retries["mode"] == "standard"

@@ -56,12 +56,29 @@ UPDATE = [
 ]
 
 
+TEMPLATE = """\
+Parameters:
+  Number: {Type: Number, Default: 7}
+  ConfigMarker: {Type: String, Default: aaa}
+  ProvisionedConcurrency:
+    Type: Number
+    Default: 0
+  DeploymentPreference:
+    Type: String
+    Default: "false"
+  Words: {Type: String, Default: two words}
+  Needed: {Type: String}
+Outputs:
+  Api: {Value: !Sub "${Api}/x"}
+"""
+
+
 @pytest.fixture
 def application(tmp_path: Path) -> StagedApplication:
     source = tmp_path / "source"
     (source / "hello_world").mkdir(parents=True)
     (source / "hello_world" / "release.py").write_text('"""One line."""\n\nMARKER = "aaa"\n')
-    (source / "template.yaml").touch()
+    (source / "template.yaml").write_text(TEMPLATE)
     (source / "samconfig.toml").touch()
     return StagedApplication.copy_of(source, tmp_path / "app")
 
@@ -73,7 +90,8 @@ def deploying(
     program = tmp_path / "sam"
     program.write_text("#!/bin/sh\n" + textwrap.dedent(script))
     program.chmod(0o755)
-    cli = SamCli(program, {"PATH": "/usr/bin:/bin"}, tmp_path / "sam.log")
+    environment = {"PATH": "/usr/bin:/bin", "AWS_REGION": "eu-west-1"}
+    cli = SamCli(program, environment, tmp_path / "sam.log")
     stack = SimpleNamespace(name="todo-sample-1", alias_version=alias)
     site = Site(application, cli, stack, {"Number": "1"}, SteppedClock())
     return sam.deploy(RELEASE, site)
@@ -196,3 +214,26 @@ def test_a_release_file_without_its_line_is_refused(application: StagedApplicati
     (application.path / "hello_world" / "release.py").write_text("MARKER = 'aaa'\n")
     with pytest.raises(DeployError, match="0 lines of the form"):
         application.make_release("xxx")
+
+
+def test_every_parameter_is_passed_lest_a_deploy_of_before_live_on(
+    application: StagedApplication, tmp_path: Path
+) -> None:
+    list(deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")))
+    arguments = (application.path / "arguments").read_text().splitlines()
+    assert arguments[
+        arguments.index("--parameter-overrides") + 1 : arguments.index("--region")
+    ] == [
+        *("Number=1", "ConfigMarker=xxx", "ProvisionedConcurrency=0"),
+        *("DeploymentPreference=false", 'Words="two words"'),
+    ]
+
+
+def test_sam_is_told_the_region_with_every_command(
+    application: StagedApplication, tmp_path: Path
+) -> None:
+    list(deploying(application, tmp_path, sam_that_prints(UPDATE), Alias("1", "2")))
+    log = (tmp_path / "sam.log").read_text()
+    commands = [line for line in log.splitlines() if line.startswith("$ sam")]
+    assert len(commands) == 2
+    assert all(command.endswith("--region eu-west-1") for command in commands)

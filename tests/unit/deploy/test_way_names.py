@@ -171,12 +171,12 @@ def test_express_mode_is_for_the_releases_under_traffic(run: Run) -> None:
 
 def test_codedeploy_passes_its_configuration_with_every_release(run: Run) -> None:
     run.deploy("codedeploy:AllAtOnce", "aaa", "bbb")
-    said = ["Number=7 DeploymentPreference=AllAtOnce" in call for call in run.sam_calls]
+    said = [" DeploymentPreference=AllAtOnce " in f"{call} " for call in run.sam_calls]
     assert said == [True, True]
 
 
 def test_sam_deploys_every_release(run: Run) -> None:
     run.deploy("sam", "aaa", "bbb")
     assert len(run.sam_calls) == 2
-    assert not any("DeploymentPreference" in call for call in run.sam_calls)
+    assert all(" DeploymentPreference=false " in f"{call} " for call in run.sam_calls)
     assert run.aws.calls == []
