@@ -89,7 +89,7 @@ class AwsTarget:
         """See Target. A retry would hide a throttle, count its pause as latency, and repeat us."""
         return self._made(service, {"total_max_attempts": 1})
 
-    def _made(self, service: str, retries: dict[str, Any]) -> Any:
+    def _made(self, service: str, retries: Any) -> Any:
         from botocore.config import Config
 
         make: Any = self._session.client  # its types know services by literal names alone
