@@ -45,6 +45,7 @@ from poster.judge.analysis import Result, analyse
 from poster.report import json as report_json
 from poster.report import text
 from poster.rows import loading
+from poster.rows.address import shown
 from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
 from poster.rows.record import Observation, Run, Step
 
@@ -145,7 +146,7 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
             watch.saw(observation)
             narrator.observed(observation)
 
-        narrator.phase(f"posting to {outputs.endpoint}")
+        narrator.phase(f"posting to {shown(outputs.endpoint)}")
         with Posting(rig.engine, load, rig.site.clock, emit, on_end=watch.end):
             _wait_for(watch, first, plan, answers=BASELINE_ANSWERS * plan.posters, quiet_s=0)
             for release in others:
@@ -198,7 +199,7 @@ def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
         run_id=plan.directory.name,
         origin_unix_ns=rig.site.clock.origin_unix_ns,
         target=rig.target.name,
-        endpoint=outputs.endpoint,
+        endpoint=shown(outputs.endpoint),
         loop="closed",
         posters=plan.posters,
         pause_s=plan.pause_s,

@@ -23,6 +23,7 @@ from poster.calls.attribution import TODO_ATTRIBUTION, Attribution, Header
 from poster.calls.engine import Load
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.trust import ca_bundle
+from poster.rows.address import credentials, without
 from poster.rows.record import Connection
 
 Headers = tuple[tuple[str, str], ...]
@@ -48,6 +49,7 @@ class Exchange:
     fresh_share: float = 0.0  # of the calls: on a connection of their own, closed afterwards
     http2: bool = False
     sign: Signer | None = None  # returns all headers of a request to a URL with a body
+    secrets: tuple[str, ...] = ()  # left out of what an answer repeats
 
 
 class Call:
@@ -96,12 +98,12 @@ class Call:
         self.remote_ip = ip
         return 0 if self.left == 1 else 1  # PREREQFUNC_OK, PREREQFUNC_ABORT
 
-    def read(self, attribution: Attribution) -> Answer:
-        """Return what a complete answer says."""
+    def read(self, attribution: Attribution, secrets: tuple[str, ...]) -> Answer:
+        """Return what a complete answer says, without the secrets that it repeats."""
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         if not _complete(self.headers):
             return unreadable(status, "GOT_NOTHING", "the answer ended among its headers")
-        headers, body = b"".join(self.headers), b"".join(self.body)
+        headers, body = (without(b"".join(each), secrets) for each in (self.headers, self.body))
         answer = read_answer(status, body, _request_id(headers, body), _pop(headers, body))
         if attribution is TODO_ATTRIBUTION:
             return answer
@@ -155,7 +157,11 @@ def _complete(headers: list[bytes]) -> bool:
 def new_handle(load: Load, exchange: Exchange, share: pycurl.CurlShare) -> pycurl.Curl:
     """Return a handle with every option that does not change from call to call."""
     curl = pycurl.Curl()
-    curl.setopt(pycurl.URL, load.endpoint)
+    url, user, password = credentials(load.endpoint)
+    curl.setopt(pycurl.URL, url)
+    if user or password:
+        curl.setopt(pycurl.USERNAME, user or "")
+        curl.setopt(pycurl.PASSWORD, password or "")
     curl.setopt(pycurl.NOSIGNAL, True)  # a time-out in a thread must not raise SIGALRM
     curl.setopt(pycurl.SHARE, share)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, round(load.connect_timeout_s * 1e3))

@@ -25,6 +25,7 @@ from poster.calls.answer import Answer
 from poster.calls.curl_call import Call, Exchange, new_handle, set_headers
 from poster.calls.engine import Emit, Load, Stop
 from poster.calls.request import todo_id
+from poster.rows.address import credentials
 from poster.rows.clock import Clock
 from poster.rows.record import Observation, Step, StepName
 
@@ -81,6 +82,7 @@ class _Run:
     def __init__(self, load: Load, exchange: Exchange, clock: Clock, emit: Emit) -> None:
         self._load = load
         self._exchange = exchange
+        self._url, *_ = credentials(load.endpoint)
         self._now_ns = clock.now_ns
         self._emit = emit
         self._multi = pycurl.CurlMulti()
@@ -178,18 +180,18 @@ class _Run:
         if body is not None:
             curl.setopt(pycurl.POSTFIELDS, body)
         if exchange.sign is not None:
-            set_headers(curl, exchange.sign(exchange.request, self._load.endpoint, body))
+            set_headers(curl, exchange.sign(exchange.request, self._url, body))
         self._in_flight[curl] = call
         self._multi.add_handle(curl)
 
     def _finish_ended(self, ended_ns: int) -> None:
-        in_flight, attribution = self._in_flight, self._exchange.attribution
+        in_flight, exchange = self._in_flight, self._exchange
         left = 1
         while left:
             left, answered, failed = self._multi.info_read(64)
             for curl in answered:
                 call = in_flight.pop(curl)
-                self._finish(call, call.read(attribution), ended_ns)
+                self._finish(call, call.read(exchange.attribution, exchange.secrets), ended_ns)
             for curl, code, text in failed:
                 call = in_flight.pop(curl)
                 self._finish(call, call.failed(code, text), ended_ns)

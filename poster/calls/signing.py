@@ -14,6 +14,7 @@ import botocore.exceptions
 
 from poster.calls.request import Request
 from poster.errors import NO_PERMISSION, USAGE, PosterError
+from poster.rows.address import shown
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -74,6 +75,6 @@ def signer_for(endpoint: str, region: str | None) -> SigV4Signer:
     named = region or (found.group(2) if found else session.region_name)
     if named is None:
         raise NoSigningRegionError(
-            f"cannot sign: {endpoint} does not name its region; pass --region"
+            f"cannot sign: {shown(endpoint)} does not name its region; pass --region"
         )
     return SigV4Signer(credentials, service, named)

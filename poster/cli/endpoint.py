@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+import requests
 
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
+from poster.rows.address import shown
 
 
 def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,7 +35,18 @@ def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | 
     if (endpoint is None) == (stack_name is None):
         raise click.UsageError("name what to call: either --endpoint URL or --stack-name NAME")
     if endpoint is not None:
-        if not endpoint.startswith(("http://", "https://")):
-            raise click.UsageError(f"--endpoint {endpoint} is no http or https URL")
-        return endpoint
+        return checked_url(endpoint)
     return Stack(str(stack_name), AwsTarget(region)).outputs().endpoint
+
+
+def checked_url(url: str) -> str:
+    """Return the URL as it is sent. Raises click.UsageError if it cannot be called."""
+    as_shown = shown(url)
+    if not url.startswith(("http://", "https://")):
+        raise click.UsageError(f"--endpoint {as_shown} is no http or https URL")
+    try:
+        return str(requests.Request("GET", url).prepare().url)
+    except requests.RequestException as error:
+        # The error quotes the URL.
+        why = error if as_shown == url else "it is not the URL of a host"
+        raise click.UsageError(f"--endpoint {as_shown} cannot be called: {why}") from None

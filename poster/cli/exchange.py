@@ -12,6 +12,7 @@ from poster.calls.attribution import Attribution, Extractor, SourceError, parse_
 from poster.calls.curl_call import Exchange
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.signing import signer_for
+from poster.rows.address import secrets_of
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
 
@@ -36,7 +37,8 @@ class _HeaderType(click.ParamType[tuple[str, str]]):
     ) -> tuple[str, str]:
         match = _HEADER.fullmatch(str(value))
         if match is None:
-            self.fail(f"{value!r} is not of the form 'Name: value'", param, ctx)
+            # What was given is not shown: it may hold a key.
+            self.fail("a header is of the form 'Name: value', on one line", param, ctx)
         return match.group(1), match.group(2)
 
 
@@ -109,7 +111,7 @@ def chosen_exchange(
     """Return what was chosen. Raises SigningError."""
     if not re.fullmatch(r"[A-Za-z]+", method):
         raise click.UsageError(f"--method {method} is no HTTP method")
-    method = method.upper()
+    method, given = method.upper(), headers
     if body is None and method == "POST":
         body = TODO_REQUEST.body
     if body is not None and "content-type" not in {name.lower() for name, _ in headers}:
@@ -120,4 +122,5 @@ def chosen_exchange(
         fresh_share=fresh_share,
         http2=http2,
         sign=signer_for(endpoint, region) if sign else None,
+        secrets=secrets_of(endpoint, *(value for _, value in given)),
     )

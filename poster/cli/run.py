@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import pycurl
-import requests
 
 from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
@@ -22,6 +21,7 @@ from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.exchange import chosen_exchange, exchange_options
 from poster.cli.live import Narrator
+from poster.rows.address import shown
 from poster.rows.clock import RunClock
 from poster.rows.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
 from poster.rows.record import Observation, Run, Step
@@ -130,7 +130,7 @@ def run(
     history is whole either way. Deploy by any means meanwhile, then read the history with
     `poster report DIR`.
     """
-    url = _checked(chosen_endpoint(endpoint, stack_name, region))
+    url = chosen_endpoint(endpoint, stack_name, region)
     loop: Loop
     if rate is None:
         if calls is not None:
@@ -162,13 +162,6 @@ def run(
     sys.exit(exit_codes.INTERRUPTED if cut_short else exit_codes.OK)
 
 
-def _checked(url: str) -> str:
-    try:
-        return str(requests.Request("GET", url).prepare().url)
-    except requests.RequestException as error:
-        raise click.UsageError(f"{url} cannot be called: {error}") from None
-
-
 def _directory(out: Path | None) -> Path:
     if out is None:
         return new_run_directory(Path("runs"), "run", datetime.datetime.now(datetime.UTC))
@@ -196,7 +189,7 @@ def _run_row(run_id: str, load: Load, exchange: Exchange, clock: RunClock) -> Ru
         run_id=run_id,
         origin_unix_ns=clock.origin_unix_ns,
         target="url",
-        endpoint=load.endpoint,
+        endpoint=shown(load.endpoint),
         loop="closed" if isinstance(loop, ClosedLoop) else "open",
         posters=len(load.posters),
         pause_s=loop.pause_s if isinstance(loop, ClosedLoop) else None,
@@ -231,7 +224,7 @@ def _post(
             narrator.step(step)
 
         engine = CurlEngine(exchange, emit_step, after_turn)
-        narrator.phase(f"posting to {load.endpoint}")
+        narrator.phase(f"posting to {shown(load.endpoint)}")
         with Posting(engine, load, clock, rows.append) as posting:
             try:
                 # An open loop ends by itself, after its last planned call.

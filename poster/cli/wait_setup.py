@@ -13,11 +13,13 @@ from poster.aws.stack import Outputs, Stack
 from poster.aws.target import AwsTarget
 from poster.calls.curl_call import Exchange
 from poster.calls.probe import TODO_PROBE, Probed, invoke_probed
+from poster.cli.endpoint import checked_url
 from poster.cli.exchange import chosen_exchange
 from poster.gate.control_plane import ControlPlane
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
 from poster.gate.waiting import Wait
+from poster.rows.address import shown
 from poster.rows.clock import Clock
 
 DEFAULT_METHOD = "GET"
@@ -68,8 +70,7 @@ class Options:
             if is_wrong:
                 raise click.UsageError(sentence)
         for url in self.endpoints:
-            if not url.startswith(("http://", "https://")):
-                raise click.UsageError(f"--endpoint {url} is no http or https URL")
+            checked_url(url)
         try:
             self.command()  # a typing error must not cost the wait
         except ActionError as error:
@@ -201,7 +202,7 @@ def _outputs(stack_name: str, target: AwsTarget) -> Outputs:
 
 
 def _endpoints(options: Options, urls: tuple[str, ...]) -> list[Probed]:
-    return [Probed(url, url, _exchange(options, url)) for url in urls]
+    return [Probed(shown(url), url, _exchange(options, url)) for url in urls]
 
 
 def _exchange(options: Options, url: str) -> Exchange:

@@ -19,8 +19,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
+from poster.rows.address import shown
 from poster.rows.history import (
     COLUMNS,
     MAX_MS,
@@ -135,7 +137,7 @@ def _run_in(line: bytes, path: Path) -> Run:
         )
     if abs(row.origin_unix_ns) > MAX_NS:
         raise HistoryError(f"{path} has an origin_unix_ns that is no time; {way_out}")
-    return row
+    return msgspec.structs.replace(row, endpoint=shown(row.endpoint))
 
 
 def _spans(path: Path, start: int, size: int) -> list[tuple[int, int]]:

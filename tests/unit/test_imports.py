@@ -80,6 +80,7 @@ PURE = [
     "poster/local/guard.py",
     "poster/local/lag.py",
     "poster/local/rest_api.py",
+    "poster/rows/address.py",
     "poster/rows/history.py",
     "poster/rows/merge.py",
     "poster/rows/record.py",

@@ -1,0 +1,95 @@
+"""Plants secrets wherever a user may have to give one, and looks for them in all that is left."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.servers import http_server, send
+
+SECRETS = {
+    "user": "planted-user",
+    "password": "planted-password",
+    "key": "planted-api-key",
+    "token": "planted-token-in-a-header",
+    "plain": "planted-header-of-any-name",
+}
+HEADERS = (f"Authorization: Bearer {SECRETS['token']}", f"X-Tenant: {SECRETS['plain']}")
+
+
+def repeat(handler: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
+    """Answer as servers do that mean too well: with all that was sent."""
+    sent = json.dumps({"path": handler.path, **handler.headers})
+    status = 200 if int(json.loads(body or b'{"todoId": "-2"}')["todoId"][-1]) % 2 else 403
+    said = {"message": sent, "marker": sent, "functionVersion": sent, "requestId": sent}
+    send(handler, status, json.dumps(said).encode())
+
+
+def poster(folder: Path, *arguments: str) -> str:
+    ended = subprocess.run(
+        [sys.executable, "-m", "poster", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return ended.stdout + ended.stderr
+
+
+def found_in(text: str) -> set[str]:
+    return {name for name, secret in SECRETS.items() if secret in text}
+
+
+def test_no_secret_of_an_endpoint_or_a_header_is_left_anywhere(tmp_path: Path) -> None:
+    with http_server(repeat) as url:
+        host = url.removeprefix("http://")
+        endpoint = f"http://{SECRETS['user']}:{SECRETS['password']}@{host}?api_key={SECRETS['key']}"
+        headers = [word for header in HEADERS for word in ("--header", header)]
+        said = [
+            poster(tmp_path, "run", "--endpoint", endpoint, *headers, "--duration", "1"),
+            poster(
+                tmp_path,
+                *("wait", "--endpoint", endpoint, *headers, "--method", "POST", "--body", "{}"),
+                *("--expect", "2", "--timeout", "1"),
+            ),
+            poster(tmp_path, "report", "--html", "page.html"),
+            poster(tmp_path, "report", "--format", "json"),
+            poster(tmp_path, "report", "--format", "junit"),
+            poster(tmp_path, "export", "--csv", "calls.csv"),
+            poster(tmp_path, "excerpt"),
+        ]
+    history = (tmp_path / "runs/latest/history.jsonl").read_text()
+    assert "LEFT-OUT@127.0.0.1" in history
+    assert "api_key=LEFT-OUT" in history
+    assert '"outcome":"ok"' in history
+    assert '"outcome":"fail"' in history
+    for number, text in enumerate(said):
+        assert not found_in(text), (number, text)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert not found_in(path.read_text(errors="replace")), path
+
+
+def test_no_secret_stands_in_the_error_about_it(tmp_path: Path) -> None:
+    user, password, key, token, _ = SECRETS.values()
+    for arguments in (
+        ("run", "--endpoint", f"ftp://{user}:{password}@a/?api_key={key}"),
+        ("run", "--endpoint", f"{user}:{password}@a/?api_key={key}"),
+        ("run", "--endpoint", f"http://{user}:{password}/@a/?api_key={key}"),
+        ("run", "--endpoint", f"http://{user}:{password}@/?api_key={key}"),
+        ("wait", "--expect", "2", "--endpoint", f"{user}:{password}@a/?api_key={key}"),
+        ("wait", "--expect", "2", "--endpoint", f"http://{user}:{password}/@a/?api_key={key}"),
+        ("run", "--endpoint", "http://a/", "--header", f"Authorization Bearer {token}"),
+        ("run", "--endpoint", "http://a/", "--header", f"Authorization: {token}\r\nX: y"),
+        ("run", "--sign", "--endpoint", f"http://{user}:{password}@a/?api_key={key}"),
+        ("post", "1", "--endpoint", f"{user}:{password}@a/?api_key={key}"),
+    ):
+        said = poster(tmp_path, *arguments)
+        assert "Error: " in said, said
+        assert "Traceback" not in said, said
+        assert not found_in(said), said
