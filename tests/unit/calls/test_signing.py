@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 from botocore.credentials import Credentials
 
-from poster.calls import signing
 from poster.calls.request import TODO_REQUEST
 from poster.calls.signing import SigningError, SigV4Signer, signer_for
 
@@ -28,7 +27,7 @@ def scope(
 ) -> str:
     """Return the region/service that the signature names."""
     session = Session(Credentials("AKID", "secret", "token"), session_region)
-    monkeypatch.setattr(signing.boto3.session, "Session", lambda: session)
+    monkeypatch.setattr("boto3.session.Session", lambda: session)
     headers = dict(signer_for(endpoint, region)(TODO_REQUEST, endpoint, b"{}"))
     assert headers["X-Amz-Security-Token"] == "token"
     assert headers["Content-Type"] == "application/json"
@@ -62,10 +61,10 @@ def test_the_signature_covers_the_body() -> None:
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing.boto3.session, "Session", lambda: Session(None, "us-east-1"))
+    monkeypatch.setattr("boto3.session.Session", lambda: Session(None, "us-east-1"))
     with pytest.raises(SigningError, match="no AWS credentials"):
         signer_for(API, None)
     session = Session(Credentials("AKID", "secret"), None)
-    monkeypatch.setattr(signing.boto3.session, "Session", lambda: session)
+    monkeypatch.setattr("boto3.session.Session", lambda: session)
     with pytest.raises(SigningError, match="pass --region"):
         signer_for(DOMAIN, None)
