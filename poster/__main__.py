@@ -1,5 +1,5 @@
 """``python -m poster`` is the ``poster`` command."""
 
-from poster.cli import main
+from poster.cli.main import main
 
 main(prog_name="poster")

@@ -34,7 +34,7 @@ from poster.calls.probe import TODO_PROBE, Probed
 from poster.calls.request import run_prefix
 from poster.calls.schedule import ClosedLoop
 from poster.calls.watch import Watch
-from poster.deploy import Release
+from poster.deploy.release import Release
 from poster.deploy.site import Site
 from poster.deploy.ways import Way
 from poster.errors import PosterError

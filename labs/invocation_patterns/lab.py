@@ -20,8 +20,9 @@ from labs.kit.workbench import Bench, Lab, LabOptions, bench, end_badly, lab_opt
 from poster.calls.engine import Load
 from poster.calls.posting import Posting
 from poster.calls.schedule import OpenLoop
-from poster.deploy import Release, sam
+from poster.deploy import sam
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import Release
 from poster.deploy.site import Site
 from poster.rows import loading
 from poster.rows.clock import RunClock

@@ -27,8 +27,9 @@ from labs.two_functions.judge import (
     without_function,
 )
 from poster.calls.engine import RequestsEngine
-from poster.deploy import Release, sam
+from poster.deploy import sam
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import Release
 from poster.deploy.site import Site
 from poster.rows import loading
 from poster.rows.clock import RunClock

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from poster.actions import ActionError
+from poster.actions.errors import ActionError
 from poster.aws.errors import sentence
 
 # botocore's waiter looks every 20 s, 30 times; small purges take some seconds.

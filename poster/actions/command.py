@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-from poster.actions import ActionError
+from poster.actions.errors import ActionError
 
 
 def words_of(command: str) -> list[str]:

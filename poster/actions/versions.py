@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from poster.actions import ActionError
+from poster.actions.errors import ActionError
 from poster.aws.alias import routing_of
 from poster.aws.errors import sentence
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from poster.actions import ActionError
+from poster.actions.errors import ActionError
 from poster.calls.curl_engine import CurlEngine
 from poster.calls.engine import Engine, Stop
 from poster.calls.probe import Probed

@@ -9,8 +9,8 @@ import click
 
 from poster.aws.stack import Stack, StackError
 from poster.aws.target import AwsTarget
-from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import DeployError
 from poster.deploy.sam_cli import SamCli
 
 _DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}

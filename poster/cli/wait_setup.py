@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from poster.actions import ActionError
 from poster.actions.command import words_of
+from poster.actions.errors import ActionError
 from poster.aws.stack import Outputs, Stack
 from poster.aws.target import AwsTarget
 from poster.calls.curl_call import Exchange

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from poster.deploy import DeployError
+from poster.deploy.release import DeployError
 
 RELEASE_FILE = Path("hello_world/release.py")
 _MARKER_LINE = re.compile(r'^MARKER = "[^"\n]*"$', re.MULTILINE)

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from poster.deploy import DeployError, Release, Steps, sam
+from poster.deploy import sam
 from poster.deploy.function import Alias
+from poster.deploy.release import DeployError, Release, Steps
 from poster.deploy.site import Site
 from poster.rows.clock import Clock
 from poster.rows.record import Step, StepName

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from poster.deploy import DeployError, Steps
+from poster.deploy.release import DeployError, Steps
 from poster.rows.clock import Clock
 from poster.rows.record import Step, StepName
 

@@ -22,8 +22,8 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from poster.aws.alias import Shares, clause_of, routing_of, shares_of
 from poster.aws.errors import sentence
-from poster.deploy import ConflictError, DeployError, Release
 from poster.deploy.package import Package
+from poster.deploy.release import ConflictError, DeployError, Release
 from poster.rows.clock import Clock
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from poster.deploy import DeployError, Release, Steps
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import Alias, Function, Updated
 from poster.deploy.package import Package
+from poster.deploy.release import DeployError, Release, Steps
 from poster.deploy.site import Site
 from poster.rows.record import Step, StepName
 

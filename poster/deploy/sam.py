@@ -15,9 +15,9 @@ from typing import Any
 
 from msgspec import structs
 
-from poster.deploy import DeployError, Release, Steps
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import BEHIND_S, LOOK_AGAIN_S
+from poster.deploy.release import DeployError, Release, Steps
 from poster.deploy.site import Site
 from poster.rows.clock import Clock, from_server_ms
 from poster.rows.record import Step, StepName

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poster.child import Child
-from poster.deploy import DeployError
+from poster.deploy.release import DeployError
 from poster.deploy.sam_tool import with_ours_first
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from poster import bundle, extras
-from poster.deploy import DeployError
+from poster.deploy.release import DeployError
 
 BESIDE_US = Path(sys.executable).parent
 

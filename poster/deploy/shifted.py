@@ -13,10 +13,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from poster.deploy import DeployError, Release, Steps
 from poster.deploy.failure import with_failure_told
 from poster.deploy.function import Alias, Function
 from poster.deploy.lambda_api import published
+from poster.deploy.release import DeployError, Release, Steps
 from poster.deploy.site import Site
 from poster.rows.record import Step, StepName
 

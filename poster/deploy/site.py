@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from poster.aws.stack import Stack
-from poster.deploy import Release, Steps
 from poster.deploy.application import StagedApplication
 from poster.deploy.function import Function
 from poster.deploy.package import Package, zip_of
+from poster.deploy.release import Release, Steps
 from poster.deploy.sam_cli import SamCli
 from poster.rows.clock import Clock
 from poster.rows.record import Step, StepName

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from poster.deploy import Release, Steps, codedeploy, lambda_api, sam, shifted
+from poster.deploy import codedeploy, lambda_api, sam, shifted
+from poster.deploy.release import Release, Steps
 from poster.deploy.shifted import Hold, canary, linear
 from poster.deploy.site import Site
 from poster.errors import PosterError

@@ -1,4 +1,8 @@
-"""What keeps the gate from an answer; what AWS itself refuses is an ``AwsError``."""
+"""What keeps the gate from an answer; what AWS itself refuses is an ``AwsError``.
+
+A gate ends in one of three ways: *reached*, *timed out*, or *nothing to wait for*. Whatever else
+keeps it from an answer is a ``GateError``. Definitions and error rates: ``docs/gate.md``.
+"""
 
 from __future__ import annotations
 

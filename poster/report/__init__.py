@@ -1,1 +1,1 @@
-"""Renderings of one ``Result``: text, JSON and the published excerpt. They compute no estimates."""
+"""Renderings of one ``Result``; they compute no estimates."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from poster.local.environment import LocalAws
 
-POSTER_LOCAL = [sys.executable, "-c", "from poster.cli import main; main()", "local"]
+POSTER_LOCAL = [sys.executable, "-c", "from poster.cli.main import main; main()", "local"]
 
 
 class Trap:

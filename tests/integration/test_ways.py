@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from poster.deploy import DeployError, Release
+from poster.deploy.release import DeployError, Release
 from poster.deploy.ways import parse_way
 from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws

@@ -11,8 +11,8 @@ from typing import Any
 
 from poster.aws.stack import Stack
 from poster.aws.target import Target
-from poster.deploy import Release
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import Release
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import parse_way

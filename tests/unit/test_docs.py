@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from docs.figures import draw, sections
 from docs.sections import NoSectionError, filled, section
-from poster.cli import main
+from poster.cli.main import main
 from poster.rows.record import Observation, Run, Step, StepName
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from poster import extras
-from poster.cli import COMMANDS, main
+from poster.cli.main import COMMANDS, main
 
 # As in an environment without extras: None in sys.modules makes an import fail.
 BASE = """
@@ -18,7 +18,7 @@ import sys
 from poster import extras
 for brought in extras._LIBRARIES.values():
     sys.modules.update(dict.fromkeys(brought))
-from poster.cli import main
+from poster.cli.main import main
 main()
 """
 NEEDS_NOTHING = ("init", "post", "run", "wait")

@@ -152,6 +152,18 @@ def test_every_module_has_a_room() -> None:
     assert not [name for name in set(MODULES) - packages if room(name) is None]
 
 
+PACKAGES = [path for path in FILES if path.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=str)
+def test_a_package_says_what_its_room_is_for_and_holds_nothing(path: Path) -> None:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    said = ast.get_docstring(tree) or ""
+    assert len(tree.body) == 1
+    assert said.endswith(".")
+    assert path.parts[0] != "poster" or "\n\n" not in said, "one sentence; modules tell the rest"
+
+
 @pytest.mark.parametrize("name", sorted(set(MODULES) - {"poster", "labs", "studies"}))
 def test_a_module_imports_only_what_its_room_may(name: str) -> None:
     own = room(name)

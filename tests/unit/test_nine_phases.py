@@ -14,7 +14,7 @@ import pytest
 from poster.aws.stack import Outputs
 from poster.calls.engine import Emit, Load
 from poster.calls.watch import Watch
-from poster.deploy import DeployError, Release
+from poster.deploy.release import DeployError, Release
 from poster.deploy.site import Site
 from poster.deploy.ways import Way
 from poster.experiment import ExperimentError, Plan, Rig, run_experiment

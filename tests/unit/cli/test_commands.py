@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from poster.cli import COMMANDS, main
+from poster.cli.main import COMMANDS, main
 from poster.rows.record import Observation, Run, decode
 from tests.support.servers import http_server, ok, unused_url
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from poster import bundle
-from poster.cli import main
+from poster.cli.main import main
 
 
 def test_init_writes_the_application_that_an_experiment_deploys(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from poster.cli import exit_codes, main
+from poster.cli import exit_codes
+from poster.cli.main import main
 from poster.cli.wait import OUTCOMES
 from tests.support.servers import http_server, send, unused_url
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from fake_lambda import FakeLambda, zip_with
 
-from poster.deploy import Release
 from poster.deploy.function import Function
 from poster.deploy.package import Package
+from poster.deploy.release import Release
 from poster.deploy.site import ErrorBudget, Site
 from poster.rows.record import Step, StepName
 

@@ -9,8 +9,8 @@ from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import DeployError
 
 ROOT = Path(__file__).parents[3]
 

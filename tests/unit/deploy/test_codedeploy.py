@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import RELEASE, SteppedClock, Taken
 
-from poster.deploy import DeployError, Release
 from poster.deploy.codedeploy import shift_between, watched
 from poster.deploy.function import Alias
+from poster.deploy.release import DeployError, Release
 from poster.rows.record import Step
 
 

@@ -8,7 +8,7 @@ from botocore.exceptions import ReadTimeoutError
 from fake_lambda import FakeLambda, refusal, zip_with
 from stage import RELEASE, Stage, SteppedClock, Taken
 
-from poster.deploy import ConflictError, DeployError
+from poster.deploy.release import ConflictError, DeployError
 from poster.deploy.ways import parse_way
 
 CHANGES = ["UpdateFunctionConfiguration", "UpdateFunctionCode", "PublishVersion", "UpdateAlias"]

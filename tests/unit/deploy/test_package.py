@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import RELEASE, SteppedClock, Taken
 
-from poster.deploy import DeployError
 from poster.deploy.application import StagedApplication
 from poster.deploy.package import Package, zip_of
+from poster.deploy.release import DeployError
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.site import Site
 

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 from stage import SteppedClock
 
-from poster.deploy import DeployError, Release, sam
+from poster.deploy import sam
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import DeployError, Release
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.site import Site
 from poster.rows.record import Step

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from poster.deploy import DeployError, sam_tool
+from poster.deploy import sam_tool
+from poster.deploy.release import DeployError
 from poster.deploy.sam_tool import find_sam, with_ours_first
 
 FAKE_UV = """#!/bin/sh

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import RELEASE, Stage, SteppedClock, Taken
 
-from poster.deploy import ConflictError, DeployError, shifted
+from poster.deploy import shifted
+from poster.deploy.release import ConflictError, DeployError
 from poster.deploy.shifted import (
     BudgetSpentError,
     Hold,

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import SteppedClock, Taken
 
-from poster.deploy import Release
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import Release
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.shifted import Hold
 from poster.deploy.site import Site

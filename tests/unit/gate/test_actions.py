@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from poster.actions import ActionError
 from poster.actions.cloudfront import purge
 from poster.actions.command import run, words_of
+from poster.actions.errors import ActionError
 from poster.actions.versions import choose, delete_old_versions
 from poster.actions.warm import ROUNDS, warm
 from poster.calls.curl_call import Exchange

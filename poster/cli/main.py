@@ -1,0 +1,97 @@
+"""``poster``: the group of the subcommands, and how it ends when one could not do its work."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from poster import extras
+from poster.cli import exit_codes
+from poster.errors import PosterError
+from poster.version import VERSION
+
+COMMANDS = (
+    "compare",
+    "excerpt",
+    "experiment",
+    "export",
+    "init",
+    "local",
+    "post",
+    "report",
+    "run",
+    "wait",
+)
+
+
+def end(exit_code: int, said: str) -> NoReturn:
+    """Say what was found wrong and end with that code."""
+    click.echo(f"Error: {said}", err=True)
+    sys.exit(exit_code)
+
+
+class _Commands(click.Group):
+    """Imports a subcommand when it is asked for: ``poster post`` need not load the analysis.
+
+    What a command could not do ends with its one sentence and exit code, whichever command it was.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            with extras.named_for("this"):
+                return super().invoke(ctx)
+        except PosterError as error:
+            end(error.exit_code, f"{error}")
+        except KeyboardInterrupt:
+            end(exit_codes.INTERRUPTED, "interrupted")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which the help shows them."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Return the command, which its module holds under its own name."""
+        if name not in COMMANDS:
+            return None
+        with extras.named_for(f"poster {name}"):
+            module = importlib.import_module(f"poster.cli.{name}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what each subcommand does, read from its source: importing them all is slow.
+
+        Nor could all be imported: the libraries of an extra may not be there.
+        """
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _summary(name)) for name in self.list_commands(ctx)])
+
+
+def _summary(name: str) -> str:
+    source = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+    function = next(
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    return (ast.get_docstring(function) or "").partition("\n")[0]
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION)
+def main() -> None:
+    """Post to an API while it is deployed, and judge from the rows what callers saw."""
+    # A TERM ends a run as Ctrl-C does: drained, closed, nothing left running.
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
