@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from poster.deploy import DeployError
+from poster.deploy.release import DeployError
 
 SAMCONFIG = "samconfig.toml"
 _LINE = re.compile(r"^\s*(region|profile|s3_bucket|role_arn)\s*=.*\n?", re.MULTILINE)
