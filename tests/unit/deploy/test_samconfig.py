@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from poster.deploy import DeployError
+from poster.deploy.release import DeployError
 from poster.deploy.samconfig import forget_account, refuse_other_account
 
 GUIDED = """\
