@@ -16,6 +16,7 @@ from poster.local.emulator import Emulator
 from poster.local.environment import LOOPBACK
 from poster.local.fleet import FleetError
 from poster.local.fleets import Fleets
+from poster.local.http_api import DEFAULT
 from poster.local.target import Propagation
 
 _IN_ANOTHER_SHELL = """\
@@ -29,8 +30,12 @@ unset AWS_PROFILE $(env | sed -n 's/^\\(AWS_[A-Za-z0-9_]*\\)=.*/\\1/p')
 """
 _CALL = """\
 # Callers of this URL get {propagation}:
-#   curl -d '{{"todoId": "t01-0001", "title": "tea"}}' {url}
+#   {curl} {url}
 """
+_CALLS = {
+    "POST": """curl -d '{"todoId": "t01-0001", "title": "tea"}'""",
+    **dict.fromkeys(("GET", "ANY", DEFAULT), "curl"),
+}
 LOOK_EVERY_S = 0.5
 
 
@@ -83,8 +88,9 @@ def _announce(fleets: Fleets, lag: str, ended: threading.Event) -> None:
     warned = ""
     while not ended.wait(LOOK_EVERY_S):
         try:
-            for url in fleets.look():
-                click.echo(_CALL.format(propagation=propagation, url=url), nl=False)
+            for method, url in fleets.look():
+                call = _CALLS.get(method, f"curl -X {method}")
+                click.echo(_CALL.format(propagation=propagation, curl=call, url=url), nl=False)
             warned = ""
         except EndpointConnectionError:
             continue  # the local AWS is ending, which the main thread tells

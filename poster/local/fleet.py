@@ -1,4 +1,4 @@
-"""The fleet as its user sees it: a process in the place of API Gateway and Lambda's front ends.
+"""The fleet as its user sees it: a process in the place of an entrance and Lambda's front ends.
 
 An emulator moves an alias in an instant. The fleet is an HTTP front before it: N front ends, each
 with its own view of the alias, each adopting a change after a lag of its own; a call lands on one
@@ -26,7 +26,11 @@ from poster.errors import PosterError
 from poster.local.child_log import ChildLog
 from poster.local.environment import LocalAws
 from poster.local.front_ends import FRONT_ENDS, Change, Routing
+from poster.local.http_api import DEFAULT
 
+# In the place of a stage:
+FUNCTION_URL = "function-url"
+INVOKE = "invoke:"  # and the alias
 CHANGES_PATH = "/_fleet/changes"
 SHUT_PATH = "/_fleet/shut"
 OPEN_PATH = "/_fleet/open"
@@ -41,6 +45,8 @@ class FleetError(PosterError):
 class FleetSettings:
     """What the fleet serves and how it behaves.
 
+    ``stage`` is that of a REST or HTTP API; ``function-url`` for a Function URL, whose id is then
+    the ``api_id``; ``invoke:ALIAS`` for Lambda's Invoke of the function that ``api_id`` names.
     ``lag`` and ``faults`` are written as ``poster.local.lag`` and ``poster.local.faults`` say.
     ``qualifier`` is called instead of the API's own alias; ``$LATEST`` has no alias to propagate.
     A connection stays at one front end if ``is_sticky``, else each call lands anywhere.
@@ -59,11 +65,17 @@ class FleetSettings:
 
     @classmethod
     def of_endpoint(cls, api_endpoint: str, **settings: Any) -> FleetSettings:
-        """Return settings for the https://ID.execute-api.../STAGE/... URL of a stack's output."""
+        """Return settings for a URL of a stack's output.
+
+        https://ID.execute-api.../STAGE/... of a REST or HTTP API, https://ID.execute-api.../ of an
+        HTTP API's default stage, or https://ID.lambda-url.../ of a function.
+        """
         url = urlsplit(api_endpoint)
-        api_id = (url.hostname or "").partition(".")[0]
+        api_id, _, rest = (url.hostname or "").partition(".")
+        if rest.startswith("lambda-url."):
+            return cls(api_id, FUNCTION_URL, **settings)
         stage = url.path.lstrip("/").partition("/")[0]
-        return cls(api_id, stage, **settings)
+        return cls(api_id, stage or DEFAULT, **settings)
 
     def __str__(self) -> str:
         """Say what callers of this fleet look at."""

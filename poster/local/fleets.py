@@ -1,15 +1,19 @@
-"""A fleet for every API that is deployed while the local AWS runs in the foreground."""
+"""A fleet for every entrance that is deployed while the local AWS runs in the foreground."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
+from poster.local.deployed_api import function_urls, http_apis, rest_apis
 from poster.local.environment import LocalAws
-from poster.local.fleet import Fleet, FleetSettings
+from poster.local.fleet import FUNCTION_URL, Fleet, FleetSettings
+from poster.local.http_api import DEFAULT
 from poster.local.target import Propagation
+
+Call = tuple[str, str]  # method, or ANY or $default; path
+Found = tuple[str, str, list[Call]]  # an entrance's id, its stage, what is called there
 
 
 class Fleets:
@@ -20,28 +24,49 @@ class Fleets:
         self._propagation = propagation
         self._fleets: dict[tuple[str, str], Fleet] = {}
 
-    def look(self) -> Iterator[str]:
-        """Start a fleet for each stage that is new, and yield the URLs of its resources.
+    def look(self) -> Iterator[tuple[str, str]]:
+        """Start a fleet for each entrance that is new, and yield method and URL of its calls.
 
         An API that is replaced meanwhile is left out: its successor is there at the next look.
         Raises FleetError, and botocore's errors when the local AWS has ended.
         """
-        gateway = self._aws.client("apigateway")
-        for api in gateway.get_rest_apis()["items"]:
-            with contextlib.suppress(gateway.exceptions.NotFoundException):
-                yield from self._new_urls(gateway, api["id"])
+        for api_id, stage, calls in [*self._rest(), *self._http(), *self._urls()]:
+            if (api_id, stage) not in self._fleets:
+                fleet = self._fleets[api_id, stage] = self._start(api_id, stage)
+                yield from ((method, f"{fleet.endpoint}{path}") for method, path in calls)
 
-    def _new_urls(self, gateway: Any, api_id: str) -> Iterator[str]:
-        for stage in gateway.get_stages(restApiId=api_id)["item"]:
-            key = (api_id, stage["stageName"])
-            if key not in self._fleets:
-                resources = gateway.get_resources(restApiId=api_id)["items"]
-                settings = FleetSettings(*key, **dataclasses.asdict(self._propagation))
-                fleet = Fleet(self._aws, settings)
-                fleet.start()
-                self._fleets[key] = fleet
-                paths = [each["path"] for each in resources if each["path"] != "/"]
-                yield from (f"{fleet.endpoint}/{stage['stageName']}{path}" for path in paths)
+    def _rest(self) -> Iterator[Found]:
+        gateway = self._aws.client("apigateway")
+        for api in rest_apis(self._aws):
+            with contextlib.suppress(gateway.exceptions.NotFoundException):
+                resources = gateway.get_resources(restApiId=api["id"])["items"]
+                calls = sorted(
+                    (method, each["path"])
+                    for each in resources
+                    for method in each.get("resourceMethods", {})
+                )
+                for stage in gateway.get_stages(restApiId=api["id"])["item"]:
+                    yield api["id"], stage["stageName"], _under(f"/{stage['stageName']}", calls)
+
+    def _http(self) -> Iterator[Found]:
+        gateway = self._aws.client("apigatewayv2")
+        for api_id in (each["ApiId"] for each in http_apis(self._aws)):
+            with contextlib.suppress(gateway.exceptions.NotFoundException):
+                keys = [each["RouteKey"] for each in gateway.get_routes(ApiId=api_id)["Items"]]
+                calls = sorted((method, path or "/") for method, _, path in map(_split, keys))
+                for stage in gateway.get_stages(ApiId=api_id)["Items"]:
+                    name = stage["StageName"]
+                    yield api_id, name, _under("" if name == DEFAULT else f"/{name}", calls)
+
+    def _urls(self) -> Iterator[Found]:
+        for url_id in function_urls(self._aws):
+            yield url_id, FUNCTION_URL, [("ANY", "/")]
+
+    def _start(self, api_id: str, stage: str) -> Fleet:
+        settings = FleetSettings(api_id, stage, **dataclasses.asdict(self._propagation))
+        fleet = Fleet(self._aws, settings)
+        fleet.start()
+        return fleet
 
     def __enter__(self) -> Fleets:
         return self
@@ -49,3 +74,11 @@ class Fleets:
     def __exit__(self, *_: object) -> None:
         for fleet in self._fleets.values():
             fleet.stop()
+
+
+def _split(route_key: str) -> tuple[str, str, str]:
+    return route_key.partition(" ")
+
+
+def _under(prefix: str, calls: list[Call]) -> list[Call]:
+    return [(method, f"{prefix}{path}") for method, path in calls]

@@ -1,12 +1,12 @@
-"""The fleet's process: an HTTP server in the place of API Gateway and Lambda's front ends.
+"""The fleet's process: an HTTP server in the place of an entrance and Lambda's front ends.
 
     python -m poster.local.front SETTINGS     (FleetSettings as JSON)
 
 The environment names the emulator, as for any program that uses AWS. Prints one line of JSON, the
-port or an error, and serves until SIGTERM. It learns the stage's routes from the emulator's API
-Gateway when it starts, and watches every alias they call by reading it again and again; a change
-counts from the moment its answer was read. One event loop does everything, so nothing here is
-reached from two threads.
+port or an error, and serves until SIGTERM. It learns from the emulator when it starts what its
+entrance leads to (``poster.local.entrances``), and watches every alias that is called by reading it
+again and again; a change counts from the moment its answer was read. One event loop does
+everything, so nothing here is reached from two threads.
 
 Times are nanoseconds since the epoch on a clock that cannot be set: the wall clock is read once.
 """
@@ -33,8 +33,9 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from poster.local.deployed_api import ApiError, learn_api
+from poster.local.deployed_api import ApiError, learn_entrance
 from poster.local.door import Door
+from poster.local.entrances import Entered, Entrance
 from poster.local.environment import LocalAws
 from poster.local.faults import Fate, FaultError, parse_faults
 from poster.local.fleet import CHANGES_PATH, OPEN_PATH, SHUT_PATH, FleetSettings
@@ -42,14 +43,8 @@ from poster.local.front_ends import FrontEnds
 from poster.local.guard import FORBIDDEN, refusal
 from poster.local.lag import LagError, parse_lag
 from poster.local.lambda_api import LambdaApi, LambdaApiError
-from poster.local.proxy_event import (
-    ProxyRequest,
-    Response,
-    gateway_response,
-    proxy_event,
-    response_of,
-)
-from poster.local.rest_api import Integration, RestApi
+from poster.local.proxy_event import ProxyRequest, Response
+from poster.local.rest_api import Integration
 
 LATEST = "$LATEST"
 _MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's payload limit
@@ -70,11 +65,11 @@ class FleetClock:
 
 
 class Front:
-    """Answers calls to one stage."""
+    """Answers calls at one entrance."""
 
-    def __init__(self, api: RestApi, settings: FleetSettings, aws: LocalAws) -> None:
+    def __init__(self, entrance: Entrance, settings: FleetSettings, aws: LocalAws) -> None:
         """Raises LagError, FaultError, and OSError for a file of lags that cannot be read."""
-        self._api = api
+        self._entrance = entrance
         self._settings = settings
         self._clock = FleetClock()
         self._lambda = LambdaApi(aws)
@@ -140,7 +135,7 @@ class Front:
         return web.Response()
 
     async def serve(self, call: web.Request) -> web.Response:
-        """Answer one call as API Gateway would."""
+        """Answer one call as the entrance would."""
         fate = self._faults.fate(self._striking)
         front_end = self._front_end_of(call)
         if fate.is_reset:
@@ -161,42 +156,43 @@ class Front:
         self, call: web.Request, fate: Fate, front_end: int, request_id: str
     ) -> tuple[Response, str]:
         """Return the response, and what to note beside it."""
-        stage, _, path = call.path.lstrip("/").partition("/")
-        if stage != self._api.stage:
-            return gateway_response("unknown stage"), ""
-        found = self._api.match(call.method, f"/{path}")
-        if found is None:
-            return gateway_response("unknown route"), ""
+        entered = self._entrance.enter(call.method, call.path)
+        if isinstance(entered, Response):
+            return entered, ""
         if fate.is_throttled:
-            return gateway_response("throttled by API Gateway"), ""
+            return self._entrance.own_response("throttled by API Gateway"), ""
         try:
             body = await call.read()
         except web.HTTPRequestEntityTooLarge:
-            return gateway_response("too large"), ""
+            return self._entrance.own_response("too large"), ""
         limit = self._faults.concurrency
         if limit is not None and self._calls_under_way >= limit:
-            return gateway_response("throttled by Lambda"), ""
-        route, parameters = found
-        headers = list(call.headers.items())
-        source_ip = call.remote or ""
-        request = ProxyRequest(
-            call.method, f"/{path}", call.rel_url.raw_query_string, headers, body, source_ip
-        )
-        at_ms = self._clock.now_ns() // 1_000_000
-        event = proxy_event(self._api, route, parameters, request, request_id, at_ms)
-        version = self._version_at(self._target(route.target), front_end)
+            return self._entrance.own_response("throttled by Lambda"), ""
+        event = self._event(call, entered, body, request_id)
+        version = self._version_at(self._target(entered.target), front_end)
         self._calls_under_way += 1
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                return await self._invoke(route.target.function, version, event, fate)
+                return await self._invoke(entered.target.function, version, event, fate)
         except TimeoutError:
             # The function is not stopped by that: its write may still happen.
-            return gateway_response("timed out"), f"; version={version}"
+            return self._entrance.own_response("timed out"), f"; version={version}"
         finally:
             self._calls_under_way -= 1
 
+    def _event(self, call: web.Request, entered: Entered, body: bytes, request_id: str) -> Any:
+        request = ProxyRequest(
+            call.method,
+            entered.path,
+            call.rel_url.raw_query_string,
+            list(call.headers.items()),
+            body,
+            call.remote or "",
+        )
+        return self._entrance.event(entered, request, request_id, self._clock.now_ns() // 1_000_000)
+
     async def _invoke(
-        self, function: str, version: str, event: dict[str, Any], fate: Fate
+        self, function: str, version: str, event: Any, fate: Fate
     ) -> tuple[Response, str]:
         started_ns = self._clock.now_ns()
         try:
@@ -204,9 +200,9 @@ class Front:
                 said = await self._lambda.invoke(function, version, event)
         except LambdaApiError as error:
             log.warning("%s", error)
-            return gateway_response("bad answer"), f"; version={version}"
+            return self._entrance.own_response("bad answer"), f"; version={version}"
         invoke_ms = (self._clock.now_ns() - started_ns) / 1e6
-        response = response_of(said.status, said.function_error, said.payload)
+        response = self._entrance.response(version, said)
         if fate.is_lost and response.status < 300:
             await self._lose(event)
         await asyncio.sleep(fate.held_s)
@@ -241,7 +237,7 @@ class Front:
 
     def _aliased(self) -> list[Integration]:
         """Return the targets that name an alias; versions and $LATEST cannot move."""
-        targets = dict.fromkeys(self._target(target) for target in self._api.targets)
+        targets = dict.fromkeys(self._target(target) for target in self._entrance.targets)
         return [
             target
             for target in targets
@@ -265,9 +261,9 @@ def _reset(call: web.Request) -> None:
 
 
 async def run(aws: LocalAws, settings: FleetSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises what ``learn_api``, ``Front`` and its ``learn`` do."""
-    api = learn_api(aws, settings.api_id, settings.stage)
-    front = Front(api, settings, aws)
+    """Serve until SIGTERM or SIGINT. Raises what ``learn_entrance`` and ``Front`` do."""
+    entrance = learn_entrance(aws, settings.api_id, settings.stage)
+    front = Front(entrance, settings, aws)
     try:
         await front.learn()
         await _serve(front, settings)

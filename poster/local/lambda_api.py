@@ -7,13 +7,13 @@ own account and region, and nothing else ever listens at that endpoint.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
 import aiohttp
 
 from poster.aws.alias import routing_of
+from poster.local.entrances import Invoked
 from poster.local.environment import LocalAws
 from poster.local.front_ends import Routing
 from poster.local.guard import token_header
@@ -23,15 +23,6 @@ _FUNCTIONS = "/2015-03-31/functions"
 
 class LambdaApiError(Exception):
     """The control plane did not answer as expected; the message says to what."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class InvokeAnswer:
-    """What Invoke answered: HTTP status, X-Amz-Function-Error, and the payload."""
-
-    status: int
-    function_error: str | None
-    payload: bytes
 
 
 class LambdaApi:
@@ -59,7 +50,7 @@ class LambdaApi:
         version, weights = routing_of(said)
         return Routing(version, tuple(sorted(weights.items())))
 
-    async def invoke(self, function: str, version: str, event: dict[str, Any]) -> InvokeAnswer:
+    async def invoke(self, function: str, version: str, event: Any) -> Invoked:
         """Invoke that version and wait for its end. Raises LambdaApiError without an answer."""
         try:
             async with self._session.post(
@@ -67,7 +58,7 @@ class LambdaApi:
                 params={"Qualifier": version},
                 data=json.dumps(event).encode(),
             ) as answer:
-                return InvokeAnswer(
+                return Invoked(
                     answer.status,
                     answer.headers.get("X-Amz-Function-Error"),
                     await answer.read(),

@@ -49,7 +49,7 @@ def proxy_event(
     at_unix_ms: int,
 ) -> dict[str, Any]:
     """Return the event that the function gets."""
-    headers = _joined(request.headers)
+    headers = joined(request.headers)
     query = parse_qs(request.query, keep_blank_values=True)
     return {
         "version": "1.0",
@@ -98,14 +98,14 @@ def _context(
     }
 
 
-def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def joined(headers: Iterable[tuple[str, str]], repeated: str = ", ") -> dict[str, str]:
     """One value per lower-case name; a repeated header is joined (RFC 9110 5.2, cookies by ;)."""
-    joined: dict[str, str] = {}
+    found: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()
-        separator = "; " if key == "cookie" else ", "
-        joined[key] = f"{joined[key]}{separator}{value}" if key in joined else value
-    return joined
+        separator = "; " if key == "cookie" else repeated
+        found[key] = f"{found[key]}{separator}{value}" if key in found else value
+    return found
 
 
 # What API Gateway itself answers; message and x-amzn-ErrorType as its default gateway responses.
@@ -155,15 +155,16 @@ def _proxy_response(result: object) -> Response | None:
     if not isinstance(result, dict):
         return None
     body = result.get("body")
-    status = _status(result.get("statusCode"))
-    headers = _response_headers(result)
+    status = status_code(result.get("statusCode"))
+    headers = response_headers(result)
     if status is None or headers is None or not isinstance(body, str | None):
         return None
     # A lone surrogate is valid in JSON and has no UTF-8.
     return Response(status, headers, (body or "").encode(errors="replace"))
 
 
-def _status(value: object) -> int | None:
+def status_code(value: object) -> int | None:
+    """Return the status that a function names; None if it is none."""
     # A number in a string is taken as well.
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
@@ -178,7 +179,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
 _HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
-def _response_headers(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
+def response_headers(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:
     """Return the headers in order; None if they are malformed.
 
     Several values win over a single one of the same name, whatever its case; without a content

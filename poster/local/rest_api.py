@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# .../functions/arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]/invocations
-_INTEGRATION = re.compile(r"function:(?P<name>[^:/]+)(:(?P<qualifier>[^/]+))?/invocations$")
+# [.../functions/]arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER][/invocations]
+_INTEGRATION = re.compile(r"function:(?P<name>[^:/]+)(:(?P<qualifier>[^/]+))?(/invocations)?$")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,17 +56,30 @@ class RestApi:
 
     def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """Return the most specific route that serves the call, and its path parameters."""
-        found = [
-            (route, parameters)
-            for route in self.routes
-            if (parameters := route.parameters_in(method, path)) is not None
-        ]
-        return min(found, key=lambda each: _precedence(each[0]), default=None)
+        return most_specific(self.routes, method, path)
 
     @property
     def targets(self) -> list[Integration]:
         """Return what the routes call, each once, in the routes' order."""
         return list(dict.fromkeys(route.target for route in self.routes))
+
+
+def most_specific(
+    routes: Iterable[Route], method: str, path: str
+) -> tuple[Route, dict[str, str]] | None:
+    """Return the most specific of the routes that serve the call, and its path parameters."""
+    found = [
+        (route, parameters)
+        for route in routes
+        if (parameters := route.parameters_in(method, path)) is not None
+    ]
+    return min(found, key=lambda each: _precedence(each[0]), default=None)
+
+
+def integration_of(uri: str) -> Integration | None:
+    """Return what an integration's URI calls; None if that is no Lambda function."""
+    target = _INTEGRATION.search(uri)
+    return Integration(target["name"], target["qualifier"]) if target else None
 
 
 def routes_in(resources: Iterable[Mapping[str, Any]]) -> tuple[Route, ...]:
@@ -75,10 +88,9 @@ def routes_in(resources: Iterable[Mapping[str, Any]]) -> tuple[Route, ...]:
     for resource in resources:
         for method, details in resource.get("resourceMethods", {}).items():
             integration = details.get("methodIntegration", {})
-            target = _INTEGRATION.search(integration.get("uri", ""))
+            target = integration_of(integration.get("uri", ""))
             if integration.get("type") == "AWS_PROXY" and target:
-                called = Integration(target["name"], target["qualifier"])
-                routes.append(Route(method, resource["path"], resource["id"], called))
+                routes.append(Route(method, resource["path"], resource["id"], target))
     return tuple(sorted(routes, key=lambda route: (route.path, route.method)))
 
 

@@ -1,0 +1,108 @@
+"""The other ways in, before a real emulator: all of them see the switch."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from poster.local.emulator import Emulator
+from poster.local.fleet import Fleet, FleetSettings
+from poster.local.fleets import Fleets
+from poster.local.target import Propagation
+from tests.integration.test_fleet import App, Caller, wait_for_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poster.local.environment import LocalAws
+
+pytestmark = pytest.mark.local_aws
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with Emulator() as emulator:
+        yield emulator.aws
+
+
+class Entered(App):
+    """The function with an HTTP API and a Function URL on its alias."""
+
+    def __init__(self, aws: LocalAws) -> None:
+        super().__init__(aws)
+        arn = self.lambda_.get_function(FunctionName=self.function, Qualifier="live")
+        called = arn["Configuration"]["FunctionArn"].rpartition(":")[0] + ":live"
+        gateway = aws.client("apigatewayv2")
+        self.http_id: str = gateway.create_api(Name=self.function, ProtocolType="HTTP")["ApiId"]
+        integration = gateway.create_integration(
+            ApiId=self.http_id,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=called,
+            PayloadFormatVersion="2.0",
+        )["IntegrationId"]
+        gateway.create_route(
+            ApiId=self.http_id, RouteKey="POST /todo", Target=f"integrations/{integration}"
+        )
+        gateway.create_stage(ApiId=self.http_id, StageName="$default", AutoDeploy=True)
+        self.url: str = self.lambda_.create_function_url_config(
+            FunctionName=self.function, Qualifier="live", AuthType="NONE"
+        )["FunctionUrl"]
+
+    def settings(self, door: str) -> FleetSettings:
+        if door == "invoke":
+            return FleetSettings(self.function, "invoke:live", lag="instant")
+        http = f"https://{self.http_id}.execute-api.us-east-1.amazonaws.com/todo"
+        return FleetSettings.of_endpoint({"http": http, "url": self.url}[door], lag="instant")
+
+
+@pytest.fixture(scope="module")
+def app(aws: LocalAws) -> Entered:
+    return Entered(aws)
+
+
+JSON = {"Content-Type": "application/json"}
+PATHS = {"http": "/todo", "url": "/any"}
+
+
+@pytest.mark.parametrize("door", ["http", "url"])
+def test_an_event_has_what_the_emulators_own_has(app: Entered, door: str) -> None:
+    path = f"{PATHS[door]}?a=1&a=2"
+    with Fleet(app.aws.endpoint, app.settings(door)) as fleet:
+        ours = Caller(fleet.endpoint).post(path, JSON, x=1)
+    http = f"{app.http_id}.execute-api.localhost"
+    host = http if door == "http" else str(urlsplit(app.url).netloc)
+    theirs = Caller(app.aws.endpoint).post(path, JSON | {"Host": host}, x=1)
+    event, other = ours.said["event"], theirs.said["event"]
+    same = ("version", "routeKey", "rawPath", "rawQueryString", "queryStringParameters")
+    assert {name: event.get(name) for name in same} == {name: other.get(name) for name in same}
+    assert (event["body"], event["isBase64Encoded"]) == (other["body"], False)
+    context, others = event["requestContext"], other["requestContext"]
+    assert set(context) <= set(others) | {"domainPrefix"}
+    assert context["http"]["path"] == others["http"]["path"]
+
+
+@pytest.mark.parametrize("door", ["http", "url", "invoke"])
+def test_every_way_in_follows_the_alias(app: Entered, door: str) -> None:
+    path = PATHS.get(door, f"/2015-03-31/functions/{app.function}/invocations")
+    body: dict[str, Any] = {"body": json.dumps({})} if door == "invoke" else {}
+    with Fleet(app.aws.endpoint, app.settings(door)) as fleet:
+        caller = Caller(fleet.endpoint)
+        before = caller.post(path, JSON, **body)
+        app.point_alias(version := app.publish("bbb"))
+        wait_for_changes(fleet, 1)
+        after = caller.post(path, JSON, **body)
+    seen = [json.loads(each.body) for each in (before, after)]
+    if door == "invoke":
+        assert after.headers["x-amz-executed-version"] == version
+        seen = [json.loads(each["body"]) for each in seen]
+    assert [each["version"] for each in seen][1] == version != seen[0]["version"]
+
+
+def test_each_way_in_is_announced(app: Entered) -> None:
+    with Fleets(app.aws, Propagation("instant")) as fleets:
+        calls = sorted((method, urlsplit(url).path) for method, url in fleets.look())
+        assert calls == [("ANY", "/"), ("POST", "/Prod/todo"), ("POST", "/todo")]
+        assert list(fleets.look()) == []
