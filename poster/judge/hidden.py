@@ -15,6 +15,7 @@ from poster.judge.releases import with_release
 from poster.rows.history import History
 
 LONGEST_CALL_NS = 30_000_000_000  # API Gateway answers after 29 s at the latest
+MOST_MISSING = 2**40  # in one gap: a number that is nonsense must not overflow the sums
 COLUMNS = ["seq", "kind", "count", "sent_ns", "received_ns"]
 
 
@@ -69,7 +70,7 @@ def _missing(history: History) -> pl.DataFrame:
     return (
         ordered.with_columns(
             (before + 1).alias("first"),
-            (pl.col("seq") - before - 1).alias("count"),
+            (pl.col("seq") - before - 1).clip(upper_bound=MOST_MISSING).alias("count"),
             pl.col("sent_ns").shift(1).over("run").alias("earlier_ns"),
         )
         .filter(pl.col("count") > 0)

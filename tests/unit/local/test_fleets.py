@@ -17,7 +17,7 @@ class GoneError(Exception):
 
 
 class FakeGateway:
-    """APIs by id, of which some are replaced after they have been listed."""
+    """REST APIs by id, of which some are replaced after they have been listed; nothing else."""
 
     exceptions = SimpleNamespace(NotFoundException=GoneError)
     endpoint = "http://127.0.0.1:1"
@@ -40,7 +40,17 @@ class FakeGateway:
         return {"item": [{"stageName": "Prod"}]}
 
     def get_resources(self, restApiId: str) -> dict[str, Any]:
-        return {"items": [{"path": "/"}, {"path": "/todo"}]}
+        if restApiId not in self.apis:
+            raise GoneError
+        return {"items": [{"path": "/"}, {"path": "/todo", "resourceMethods": {"POST": {}}}]}
+
+    def get_paginator(self, operation: str) -> SimpleNamespace:
+        def paginate() -> list[dict[str, Any]]:
+            if operation == "get_rest_apis":
+                return [self.get_rest_apis()]
+            return [{"Items": [], "Functions": []}]
+
+        return SimpleNamespace(paginate=paginate)
 
 
 @pytest.fixture
@@ -59,9 +69,13 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeGateway], Fleets]:
     return lambda gateway: Fleets(gateway, Propagation())  # type: ignore[arg-type]
 
 
+def urls(found: Fleets) -> list[str]:
+    return [url for method, url in found.look() if method == "POST"]
+
+
 def test_a_resource_is_announced_once(look: Callable[[FakeGateway], Fleets]) -> None:
     found = look(FakeGateway("one", "two"))
-    assert list(found.look()) == ["http://one/Prod/todo", "http://two/Prod/todo"]
+    assert urls(found) == ["http://one/Prod/todo", "http://two/Prod/todo"]
     assert list(found.look()) == []
 
 
@@ -71,5 +85,5 @@ def test_an_api_that_is_replaced_between_two_reads_is_announced_at_the_next_look
     gateway = FakeGateway("one", "two")
     gateway.replaced = {"one": "uno"}
     found = look(gateway)
-    assert list(found.look()) == ["http://two/Prod/todo"]
-    assert list(found.look()) == ["http://uno/Prod/todo"]
+    assert urls(found) == ["http://two/Prod/todo"]
+    assert urls(found) == ["http://uno/Prod/todo"]
