@@ -11,6 +11,7 @@ import pytest
 from poster.local.emulator import Emulator
 from poster.local.fleet import Fleet, FleetSettings
 from poster.local.fleets import Fleets
+from poster.local.guard import token_header
 from poster.local.target import Propagation
 from tests.integration.test_fleet import App, Caller, wait_for_changes
 
@@ -70,11 +71,16 @@ PATHS = {"http": "/todo", "url": "/any"}
 @pytest.mark.parametrize("door", ["http", "url"])
 def test_an_event_has_what_the_emulators_own_has(app: Entered, door: str) -> None:
     path = f"{PATHS[door]}?a=1&a=2"
-    with Fleet(app.aws.endpoint, app.settings(door)) as fleet:
+    with Fleet(app.aws, app.settings(door)) as fleet:
         ours = Caller(fleet.endpoint).post(path, JSON, x=1)
-    http = f"{app.http_id}.execute-api.localhost"
-    host = http if door == "http" else str(urlsplit(app.url).netloc)
-    theirs = Caller(app.aws.endpoint).post(path, JSON | {"Host": host}, x=1)
+    url_id = str(urlsplit(app.url).hostname).partition(".")[0]
+    prefix = {
+        "http": f"/_aws/execute-api/{app.http_id}/$default",
+        "url": f"/_aws/lambda-url/{url_id}",
+    }
+    theirs = Caller(app.aws.endpoint).post(
+        f"{prefix[door]}{path}", JSON | token_header(app.aws.token), x=1
+    )
     event, other = ours.said["event"], theirs.said["event"]
     same = ("version", "routeKey", "rawPath", "rawQueryString", "queryStringParameters")
     assert {name: event.get(name) for name in same} == {name: other.get(name) for name in same}
@@ -88,7 +94,7 @@ def test_an_event_has_what_the_emulators_own_has(app: Entered, door: str) -> Non
 def test_every_way_in_follows_the_alias(app: Entered, door: str) -> None:
     path = PATHS.get(door, f"/2015-03-31/functions/{app.function}/invocations")
     body: dict[str, Any] = {"body": json.dumps({})} if door == "invoke" else {}
-    with Fleet(app.aws.endpoint, app.settings(door)) as fleet:
+    with Fleet(app.aws, app.settings(door)) as fleet:
         caller = Caller(fleet.endpoint)
         before = caller.post(path, JSON, **body)
         app.point_alias(version := app.publish("bbb"))
