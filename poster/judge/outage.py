@@ -14,11 +14,8 @@ import dataclasses
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from poster.judge.evidence import under_way
-
-Ints = NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

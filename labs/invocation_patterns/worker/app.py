@@ -87,10 +87,6 @@ def _process(source: str, item: Item, served: Served) -> None:
     logger.info("processed" if is_first else "was processed before", extra=told)
 
 
-def _item_in(record: dict[str, Any]) -> Item:
-    return batch_in({"Records": [record]}).items[0]
-
-
 def _answered(batch: Batch, process: Any, who: dict[str, Any]) -> dict[str, Any]:
     try:
         process(batch.items[0])
