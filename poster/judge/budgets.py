@@ -93,6 +93,8 @@ def _settled(result: Result, history: History) -> Measured:
     for each in result.transitions:
         if each.settled.upper_s is None:
             took_over = f"{name_of(each.to)} took over from {name_of(each.start)}"
+            if each.over_ns is not None:
+                return Measured(None, each.landing.reason)
             return Measured(None, f"too few calls followed after {took_over} to bound it")
         latest = max(latest, each.settled.upper_s)
     if not result.transitions:

@@ -50,7 +50,7 @@ def reasons(
         yield f"no call was answered by a new release ({calls} calls): there is nothing to judge"
     yield from _placement(history, transitions)
     for took_over in transitions:
-        if took_over.settled_ns is None:
+        if took_over.over_ns is None:
             yield (
                 f"too few calls followed the switch to {name_of(took_over.to)}, of which the first "
                 f"new answer is call {took_over.first_new_seq}: clean takes"
@@ -129,18 +129,18 @@ def _hidden(
         # Where nothing says when the deploy began, a new answer may hide anywhere before.
         is_told = stretch is not None and stretch.is_told
         told_ns = begin_ns if is_told else after_ns
-        within = under_way(told_ns, each.settled_ns)
+        within = under_way(told_ns, each.over_ns)
         where = f"while {name_of(each.to)} took over from {name_of(each.start)}"
         yield from _hiding(calls.filter(within), where)
-        silence = _silence(history.observations, min(begin_ns, surely_ns), each.settled_ns)
+        silence = _silence(history.observations, min(begin_ns, surely_ns), each.over_ns)
         # A deploy may take long before anything moves: only around the move does silence hide.
         if is_told:
             silence = _silence(
-                history.observations, min(each.phase.zero_ns, surely_ns), each.settled_ns
+                history.observations, min(each.phase.zero_ns, surely_ns), each.over_ns
             )
         if silence is not None:
             yield f"{silence} around the switch to {name_of(each.to)}"
-        after_ns = max(after_ns, each.settled_ns or after_ns)
+        after_ns = max(after_ns, each.over_ns or after_ns)
 
 
 def _hiding(calls: pl.DataFrame, where: str) -> Iterator[str]:

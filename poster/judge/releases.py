@@ -49,6 +49,7 @@ class Answers:
     in_order: NDArray[np.bool_]  # False: its server time fits no moment of the call
     release: NDArray[np.int64]  # index into names
     names: list[str]
+    is_kept: NDArray[np.bool_] | None  # over a connection that had carried calls; None: unsaid
     run: NDArray[np.int64] | None = None  # of a merged history: the place of the source, from 1
 
     @property
@@ -165,6 +166,7 @@ def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns:
             "server_ms",
             "release",
             fits_call(clock, origin_unix_ns).alias("fits"),
+            (pl.col("connection").cast(pl.String) == "kept").alias("is_kept"),
             *(["run"] if "run" in observations.columns else []),
         )
         .collect()
@@ -187,6 +189,7 @@ def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns:
         in_order=answers["fits"].to_numpy() | (not by_server),
         release=codes,
         names=names,
+        is_kept=None if answers["is_kept"].null_count() else answers["is_kept"].to_numpy(),
         run=answers["run"].to_numpy() if "run" in answers.columns else None,
     )
 

@@ -19,7 +19,7 @@ from typing import Literal
 import polars as pl
 
 from poster.judge.releases import name_of
-from poster.judge.statistics import CLEAN_RUN, CONFIDENCE
+from poster.judge.statistics import CLEAN_RUN, SETTLED_CONFIDENCE
 from poster.judge.transition import Transition
 from poster.rows.history import History
 from poster.rows.record import Step, StepName
@@ -36,7 +36,7 @@ class Safe:
     after: After | None  # what it counts from; None: nothing took over
     s: float | None  # None: the rows cannot tell
     reason: str  # why, and what would tell; empty where it is known
-    confidence: float = CONFIDENCE
+    confidence: float = SETTLED_CONFIDENCE
 
 
 def safe_of(history: History, transition: Transition) -> Safe:
@@ -74,7 +74,9 @@ def _since(steps: Sequence[Step], transition: Transition) -> tuple[After, int]:
 
 
 def _missing(history: History, transition: Transition) -> str:
-    """Return how many new answers in a row were missing, and what would have given them."""
+    """Return what was missing, and what would have given it."""
+    if transition.over_ns is not None:
+        return transition.landing.reason
     phase = transition.phase
     begin_ns = max(phase.zero_ns, transition.last_old_ns)
     end = pl.lit(True) if phase.next_deploy_ns is None else pl.col("sent_ns") < phase.next_deploy_ns

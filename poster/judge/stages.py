@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from poster.judge.statistics import wilson
+from poster.judge.statistics import ANYTHING, wilson
 from poster.rows.record import Step, StepName
 
 WHOLE = 1.0
@@ -39,10 +39,13 @@ def stages_of(
     switch_ns: int | None,
     sent_ns: NDArray[np.int64],
     is_old: NDArray[np.bool_],
+    *,
+    is_bounded: bool = True,
 ) -> list[Stage]:
     """Return the stages of the shift that began at ``switch_ns``; none for a move in one step.
 
-    ``sent_ns`` and ``is_old`` describe the answers that are either old or new.
+    ``sent_ns`` and ``is_old`` describe the answers that are either old or new. Unless these
+    ``is_bounded``, they say too little of each other to bound a share.
     """
     moves = _moves(steps)
     begins = [place for place, step in enumerate(moves) if step.at_ns == switch_ns]
@@ -58,7 +61,7 @@ def stages_of(
     ends_ns = [*(step.at_ns for step in after), None][: len(shift)]
     zero_ns = shift[0].at_ns
     return [
-        _stage(weight, zero_ns, step.at_ns, end_ns, sent_ns, is_old)
+        _stage(weight, zero_ns, step.at_ns, end_ns, sent_ns, is_old, is_bounded)
         for step, weight, end_ns in zip(shift, weights, ends_ns, strict=True)
         if weight is not None
     ]
@@ -88,6 +91,7 @@ def _stage(
     end_ns: int | None,
     sent_ns: NDArray[np.int64],
     is_old: NDArray[np.bool_],
+    is_bounded: bool,
 ) -> Stage:
     within = sent_ns >= begin_ns
     if end_ns is not None:
@@ -99,5 +103,5 @@ def _stage(
         to_s=None if end_ns is None else (end_ns - zero_ns) / 1e9,
         answered=answered,
         stale=stale,
-        stale_ci=wilson(stale, answered),
+        stale_ci=wilson(stale, answered) if is_bounded else ANYTHING,
     )

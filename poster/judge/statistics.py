@@ -12,42 +12,33 @@ or None.
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import functools
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
-from scipy.special import bdtr, betaincinv, gammaln, ndtri, xlogy
+from scipy.special import bdtr, betaincinv, gammaln, ndtri
 
 CONFIDENCE = 0.95
 STALE_SHARE = 0.01  # traffic counts as settled when less than this share is stale
 STALE_PERCENT = f"{100 * STALE_SHARE:g} %"  # as sentences say it
 
-# Settled, upper bound: rejects "not settled before t" when the calls just before t hold too few
+# Settled: rejects "not settled before t" when the calls just before t hold too few
 # stale ones. 268 fresh calls in a row happen with probability 0.99**268 = 0.068 if S is 0.01.
 CLEAN_RUN = 268
 LONG_RUNS = tuple(268 * 2**power for power in range(2, 12))
 LONG_RUN_LEVEL = 0.0002
-# Settled, lower bound: the likelihood ratio may not exceed this (see _settled_lower).
-RATIO_LIMIT = 1.60
-RATIO_LIMIT_OF_A_STEP = 0.4
+SETTLED_CONFIDENCE = 0.93  # what these leave
 
 BAND_WINDOWS = (8, 32, 128, 512, 2048)
 MAX_POINTS = 200
 
+ANYTHING = (0.0, 1.0)  # the interval of a share of which nothing is known
+
 Times = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Point = tuple[float, float, float, float]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Settled:
-    """When the stale share fell below ``STALE_SHARE``, seconds after the switch."""
-
-    lower_s: float
-    upper_s: float | None  # None: too few calls followed to bound it
 
 
 def wilson(hits: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
@@ -56,7 +47,7 @@ def wilson(hits: int, trials: int, confidence: float = CONFIDENCE) -> tuple[floa
     E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
     """
     if trials == 0:
-        return 0.0, 1.0
+        return ANYTHING
     z = float(ndtri(0.5 + confidence / 2))
     share = hits / trials
     centre = share + z * z / (2 * trials)
@@ -68,17 +59,12 @@ def wilson(hits: int, trials: int, confidence: float = CONFIDENCE) -> tuple[floa
     return low, high
 
 
-def settled(times_s: Times, stale: Flags) -> Settled:
-    """Return the interval for the moment at which S falls below ``STALE_SHARE``.
+def settled_by(times_s: Times, stale: Flags) -> float | None:
+    """Return the last moment that is not rejected as "S was at least 0.01 until then".
 
-    Neither bound needs a model of how the switch spreads. The upper one, on which people act, keeps
-    its error rate for every S that never rises; that of the lower one is asymptotic.
+    It needs no model of how the switch spreads: it keeps its error rate for every S that never
+    rises. None: too few calls followed to reject the end.
     """
-    return Settled(_settled_lower(times_s, stale), _settled_upper(times_s, stale))
-
-
-def _settled_upper(times_s: Times, stale: Flags) -> float | None:
-    """Return the last moment that is not rejected as "S was at least 0.01 until then"."""
     counts = np.concatenate([[0], np.cumsum(stale)])
     rejected = np.zeros(counts.size, dtype=bool)  # by the number of calls sent before the moment
     for window, most in _clean_windows():
@@ -86,52 +72,6 @@ def _settled_upper(times_s: Times, stale: Flags) -> float | None:
             rejected[window:] |= counts[window:] - counts[:-window] <= most
     last_accepted = int(np.flatnonzero(~rejected)[-1])
     return None if last_accepted == stale.size else float(times_s[last_accepted])
-
-
-def _settled_lower(times_s: Times, stale: Flags) -> float:
-    """Return the first moment t at which S(t) = 0.01 is likely enough.
-
-    Inverts the likelihood ratio test of a monotone function at a point (M. Banerjee and J. A.
-    Wellner, Likelihood ratio tests for monotone functions, Annals of Statistics 2001):
-    ``RATIO_LIMIT`` is the 90 % quantile of their limit distribution, 5 % on this side. That is the
-    limit for a smooth S. If no stale answer follows the likeliest moment, S ended in a step, not in
-    a tail, and ``RATIO_LIMIT_OF_A_STEP``, set by simulation (``docs/method.md``), is enough.
-    """
-    ends = np.flatnonzero(stale) + 1  # calls up to each stale answer, itself included
-    excess = np.arange(1, ends.size + 1) - STALE_SHARE * ends  # over what a share of 1 % gives
-    if ends.size == 0 or excess.max() <= 0:
-        return 0.0
-    likeliest = int(excess.argmax())
-    is_step = likeliest == ends.size - 1
-    limit = RATIO_LIMIT_OF_A_STEP if is_step else RATIO_LIMIT
-    # With S(t) at most 0.01, the fit before t ends with the last record of the excess before t, and
-    # is 0.01 from there to the likeliest moment. So the ratio changes at the records alone.
-    before = np.maximum.accumulate(np.concatenate([[0.0], excess[:likeliest]]))
-    records = np.concatenate([[-1], np.flatnonzero(excess[: likeliest + 1] > before)])
-    best = _log_likelihood(ends[: likeliest + 1])
-
-    def ratio(record: int) -> float:
-        calls = int(ends[likeliest]) - (int(ends[record]) if record >= 0 else 0)
-        count = likeliest - record
-        at_share = count * math.log(STALE_SHARE) + (calls - count) * math.log1p(-STALE_SHARE)
-        return 2 * (best - _log_likelihood(ends[: record + 1]) - at_share)
-
-    # The earlier the moment, the greater the ratio.
-    first = records[bisect.bisect_left(records, -limit, key=lambda record: -ratio(int(record)))]
-    return float(times_s[ends[first] - 1]) if first >= 0 else 0.0
-
-
-def _log_likelihood(ends: NDArray[np.int64]) -> float:
-    """Return that of the isotonic fit to the calls up to the last of the stale answers.
-
-    ``ends`` counts the calls up to each stale answer. The fit never rises, so it is constant from
-    one stale answer to the next.
-    """
-    if ends.size == 0:
-        return 0.0
-    calls = np.diff(ends, prepend=0)
-    share = isotonic_regression(1 / calls, weights=calls, increasing=False).x
-    return float((calls * (xlogy(share, share) + xlogy(1 - share, 1 - share))).sum())
 
 
 @functools.cache

@@ -77,7 +77,7 @@ def stretches_of(
     found = []
     for place, begin in enumerate(begins):
         what, seen = begun[begin]
-        bounds = [*begins[place + 1 : place + 2], None if seen is None else seen.settled_ns]
+        bounds = [*begins[place + 1 : place + 2], None if seen is None else seen.over_ns]
         end = min((at for at in bounds if at is not None), default=None)
         transition = seen if isinstance(seen, Transition) else None
         told_ns = begin if transition is None else told[id(transition)]

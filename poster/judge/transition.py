@@ -18,12 +18,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from poster.judge.landing import Landing, landing_of
 from poster.judge.outage import Outage, longest_outages
 from poster.judge.overlap import Overlap, certain_window_ns, first_certain
 from poster.judge.releases import Answers, State, answers_in, course_of, ranks_of, with_release
 from poster.judge.side_by_side import SideBySide, side_by_side
 from poster.judge.stages import Stage, stages_of
-from poster.judge.statistics import Point, Settled, quantiles_ms, settled, stale_share, wilson
+from poster.judge.statistics import (
+    ANYTHING,
+    Point,
+    quantiles_ms,
+    settled_by,
+    stale_share,
+    wilson,
+)
 from poster.rows.history import History
 from poster.rows.record import LoopKind, Step, StepName
 from poster.rows.skew import ClockEstimate, estimate_clock
@@ -44,6 +52,14 @@ class Phase:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """When the stale share fell below ``STALE_SHARE``, seconds after the zero."""
+
+    lower_s: float  # the last old answer seen by then was asked for; a fact, so without a level
+    upper_s: float | None  # None: too few calls followed, or they say too little
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Transition:
     """One release taking over from another, as callers saw it; names as in the JSON report."""
 
@@ -59,6 +75,8 @@ class Transition:
     certain_window_s: float
     settled: Settled
     settled_ns: int | None  # settled.upper_s on the run's clock
+    over_ns: int | None  # the same if each call had landed anew: where errors cease to count
+    landing: Landing
     last_before_ns: int | None  # sending of the last old answer that came before any new one
     is_ordered: bool  # by the server's clock; else by arrival, and only certain overlaps prove
     outage: Outage | None
@@ -89,7 +107,7 @@ class Unseen:
     to: str
     missing: str  # the release that nobody was answered by
     switch_ns: int | None
-    settled_ns: int | None  # None: nobody knows, or the new release never answered
+    over_ns: int | None  # None: nobody knows, or the new release never answered
 
 
 def transitions_in(
@@ -128,16 +146,16 @@ def _unseen(
     missing: str,
 ) -> Unseen:
     start, state = course[place - 1].release, course[place]
-    settled_ns = None
+    over_ns = None
     if missing == start and state.switch_ns is not None:
         old = (ranks >= 0) & (ranks < place)
-        settled_ns = _on_clock(state.switch_ns, settled(*_since(answers, old, state.switch_ns)))
-    return Unseen(start, state.release, missing, state.switch_ns, settled_ns)
+        since = _since(answers, old, state.switch_ns)
+        over_ns = _on_clock(state.switch_ns, settled_by(since.times_s, since.is_old))
+    return Unseen(start, state.release, missing, state.switch_ns, over_ns)
 
 
-def _on_clock(zero_ns: int, when: Settled) -> int | None:
-    """Return the upper bound on the run's clock."""
-    return None if when.upper_s is None else zero_ns + round(when.upper_s * 1e9)
+def _on_clock(zero_ns: int, at_s: float | None) -> int | None:
+    return None if at_s is None else zero_ns + round(at_s * 1e9)
 
 
 def _missing(ranks: NDArray[np.int64], course: Sequence[State], place: int) -> str | None:
@@ -188,12 +206,13 @@ def _transition(
     outage, poster_outage = longest_outages(
         history.observations, min(phase.deploy_ns, surely_ns), phase.next_deploy_ns
     )
-    times_s, flags = _since(answers, is_old, phase.zero_ns)
-    when = settled(times_s, flags)
-    settled_ns = _on_clock(phase.zero_ns, when)
+    since = _since(answers, is_old, phase.zero_ns)
+    landing = landing_of(since.is_old, since.poster, since.is_kept, history.run.target)
+    over_ns = _on_clock(phase.zero_ns, settled_by(since.times_s, since.is_old))
+    when = _settled(since, landing)
     bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
     calls_ok, calls_ng = _ok_and_ng(history.observations, phase)
-    fail, unknown, cold_starts = _errors(history.observations, phase, settled_ns)
+    fail, unknown, cold_starts = _errors(history.observations, phase, over_ns)
     return Transition(
         start=course[place - 1].release,
         to=course[place].release,
@@ -206,7 +225,9 @@ def _transition(
         window_s=span * answers.served_unit_ns / 1e9,
         certain_window_s=certain_window_ns(answers, is_new, is_old, history.sources) / 1e9,
         settled=when,
-        settled_ns=settled_ns,
+        settled_ns=_on_clock(phase.zero_ns, when.upper_s),
+        over_ns=over_ns,
+        landing=landing,
         last_before_ns=last_before_ns,
         is_ordered=answers.by_server_clock,
         outage=outage,
@@ -214,7 +235,7 @@ def _transition(
         side_by_side=_side_by_side(history, answers, ranks, place, phase.zero_ns),
         answered=answered,
         stale=stale,
-        stale_ci=wilson(stale, answered),
+        stale_ci=_stale_ci(answers, is_new, is_old, landing, first_new, last_old),
         inversions=_inversions(answers, is_new, is_old),
         calls_ok=calls_ok,
         calls_ng=calls_ng,
@@ -222,11 +243,15 @@ def _transition(
         unknown=unknown,
         cold_starts=cold_starts,
         latency_ms=_latency(
-            history, phase, settled_ns or max(phase.zero_ns, int(answers.received_ns[last_old]))
+            history, phase, over_ns or max(phase.zero_ns, int(answers.received_ns[last_old]))
         ),
-        stale_share=stale_share(times_s, flags),
+        stale_share=_share_of_time(since, landing),
         stages=stages_of(
-            history.steps, course[place].switch_ns, answers.sent_ns[is_known], is_old[is_known]
+            history.steps,
+            course[place].switch_ns,
+            answers.sent_ns[is_known],
+            is_old[is_known],
+            is_bounded=landing.basis == "all",
         ),
         overlap=certain or (bounding if stale else None),
         old_answers=int(is_old.sum()),
@@ -255,16 +280,63 @@ def _stale_between(
     return stale, int(within.sum())
 
 
-def _since(
-    answers: Answers, is_old: NDArray[np.bool_], zero_ns: int
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return sending times from the zero on in seconds, sorted, and which calls were stale."""
-    after = answers.sent_ns >= zero_ns
-    sent_ns, flags = answers.sent_ns[after], is_old[after]
-    if (np.diff(sent_ns) < 0).any():
-        order = np.argsort(sent_ns, kind="stable")
-        sent_ns, flags = sent_ns[order], flags[order]
-    return (sent_ns - zero_ns) / 1e9, flags
+def _stale_ci(
+    answers: Answers,
+    is_new: NDArray[np.bool_],
+    is_old: NDArray[np.bool_],
+    landing: Landing,
+    first_new: int,
+    last_old: int,
+) -> tuple[float, float]:
+    """Return the interval of the stale share, from the answers that may bound it."""
+    if landing.basis == "none":
+        return ANYTHING
+    if landing.basis == "new connections" and answers.is_kept is not None:
+        is_new, is_old = is_new & ~answers.is_kept, is_old & ~answers.is_kept
+    return wilson(*_stale_between(answers, is_new, is_old, first_new, last_old))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Since:
+    """The answers to calls sent from the zero on, in the order of sending."""
+
+    times_s: NDArray[np.float64]
+    is_old: NDArray[np.bool_]
+    poster: NDArray[np.int64]
+    is_kept: NDArray[np.bool_] | None
+
+    def bounding(self, landing: Landing) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return times and flags of those that intervals may rest on."""
+        if landing.basis == "all" or self.is_kept is None:
+            return self.times_s, self.is_old
+        return self.times_s[~self.is_kept], self.is_old[~self.is_kept]
+
+
+def _since(answers: Answers, is_old: NDArray[np.bool_], zero_ns: int) -> _Since:
+    chosen = np.flatnonzero(answers.sent_ns >= zero_ns)
+    if (np.diff(answers.sent_ns[chosen]) < 0).any():
+        chosen = chosen[np.argsort(answers.sent_ns[chosen], kind="stable")]
+    return _Since(
+        (answers.sent_ns[chosen] - zero_ns) / 1e9,
+        is_old[chosen],
+        answers.poster[chosen],
+        None if answers.is_kept is None else answers.is_kept[chosen],
+    )
+
+
+def _settled(since: _Since, landing: Landing) -> Settled:
+    upper_s = None if landing.basis == "none" else settled_by(*since.bounding(landing))
+    seen_s = since.times_s[since.is_old]
+    seen_s = seen_s if upper_s is None else seen_s[seen_s <= upper_s]
+    return Settled(float(seen_s[-1]) if seen_s.size else 0.0, upper_s)
+
+
+def _share_of_time(since: _Since, landing: Landing) -> list[Point]:
+    times_s, is_old = since.bounding(landing)
+    if landing.basis == "none" or not times_s.size:
+        unbounded = stale_share(since.times_s, since.is_old)
+        return [(at_s, share, *ANYTHING) for at_s, share, _, _ in unbounded]
+    return stale_share(times_s, is_old)
 
 
 def _last_before_ns(
@@ -313,13 +385,11 @@ def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.
     return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
 
 
-def _errors(
-    observations: pl.DataFrame, phase: Phase, settled_ns: int | None
-) -> tuple[int, int, int]:
+def _errors(observations: pl.DataFrame, phase: Phase, over_ns: int | None) -> tuple[int, int, int]:
     """Return failed and unknown calls and cold starts from the zero until settled."""
     during = (
         observations.lazy()
-        .filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, settled_ns)))
+        .filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, over_ns)))
         .select("outcome", "cold_start")
         .collect()
     )
@@ -328,9 +398,9 @@ def _errors(
     return fail, unknown, int(during["cold_start"].sum())
 
 
-def end_of_errors_ns(phase: Phase, settled_ns: int | None) -> int | None:
+def end_of_errors_ns(phase: Phase, over_ns: int | None) -> int | None:
     """Return until when errors count against the deploy: callers settled, or the next deploy."""
-    ends = [end for end in (settled_ns, phase.next_deploy_ns) if end is not None]
+    ends = [end for end in (over_ns, phase.next_deploy_ns) if end is not None]
     return min(ends, default=None)
 
 

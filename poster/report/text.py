@@ -14,8 +14,9 @@ from poster.judge.analysis import Result
 from poster.judge.checks import Checks
 from poster.judge.releases import name_of
 from poster.judge.safe import Safe, safe_in_all
+from poster.judge.side_by_side import Side
 from poster.judge.stages import Stage
-from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
+from poster.judge.statistics import ANYTHING, SETTLED_CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Quantiles, Transition
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
@@ -234,6 +235,7 @@ def _deploy_lines(number: int, transition: Transition, safe: Safe) -> Iterator[s
     yield _row("  stale answers", _stale(transition))
     yield _row("  inversions", f"{transition.inversions} (one poster got new code, then old again)")
     yield _row("  settled", settled(transition))
+    yield _row("  each call", transition.landing.sentence)
     yield _row(
         "  errors",
         f"{transition.fail} failed, {transition.unknown} unknown until settled;"
@@ -252,7 +254,7 @@ def _outage_lines(transition: Transition) -> Iterator[str]:
         ("   of one poster", transition.poster_outage),
     ):
         if outage is not None:
-            upper = "open" if outage.upper_s is None else f"{outage.upper_s:.3f}"
+            upper = open_or_seconds(outage.upper_s)
             yield _row(
                 label,
                 f"{outage.s:.3f} s without an ok answer ({outage.lower_s:.3f} to {upper}),"
@@ -264,17 +266,24 @@ def _side_lines(transition: Transition) -> Iterator[str]:
     both = transition.side_by_side
     if both is None:
         return
-    for name, side in (("old", both.old), ("new", both.new)):
-        low, high = side.fail_ci
-        shown = ", ".join(
-            f"{quantile} {_number(value)} ({_number(lower)} to {_number(upper)})"
-            for quantile, (value, lower, upper) in side.latency_ms.items()
-        )
-        calls = side.ok + side.fail
-        yield _row(
-            f"  {name} meanwhile",
-            f"{shown}; {side.fail} of {calls} failed ({low:.0%} to {high:.0%})",
-        )
+    for name, each in (("old", both.old), ("new", both.new)):
+        yield _row(f"  {name} meanwhile", side(each))
+
+
+def side(found: Side) -> str:
+    """Return latency and failures of one release while both answered."""
+    low, high = found.fail_ci
+    shown = ", ".join(
+        f"{quantile} {_number(value)} ({_number(lower)} to {_number(upper)})"
+        for quantile, (value, lower, upper) in found.latency_ms.items()
+    )
+    calls = found.ok + found.fail
+    return f"{shown}; {found.fail} of {calls} failed ({low:.0%} to {high:.0%})"
+
+
+def open_or_seconds(at_s: float | None) -> str:
+    """Return an upper bound of an outage, which may have none."""
+    return "open" if at_s is None else f"{at_s:.3f} s"
 
 
 def _gate_lines(transition: Transition, steps: list[Step]) -> Iterator[str]:
@@ -297,11 +306,10 @@ def _gate_lines(transition: Transition, steps: list[Step]) -> Iterator[str]:
 def _stage_lines(stages: list[Stage]) -> Iterator[str]:
     for stage in stages:
         held = " s on" if stage.to_s is None else f" to {stage.to_s:.1f} s"
-        low, high = stage.stale_ci
         yield _row(
             f"  stage {stage.weight:.0%}",
             f"from {stage.from_s:.1f}{held}, {stage.stale} of {stage.answered} stale"
-            f" ({low:.0%} to {high:.0%})",
+            f"{bounded(stage.stale_ci)}",
         )
 
 
@@ -315,23 +323,26 @@ def _moment(transition: Transition, seq: int, at_ns: int) -> str:
 def _stale(transition: Transition) -> str:
     if transition.answered == 0:
         return "0"
-    low, high = transition.stale_ci
-    return (
-        f"{transition.stale} of {transition.answered} from first new to last old"
-        f" ({low:.0%} to {high:.0%})"
-    )
+    said = f"{transition.stale} of {transition.answered} from first new to last old"
+    return said + bounded(transition.stale_ci)
+
+
+def bounded(interval: tuple[float, float]) -> str:
+    """Return the interval of a share in brackets; nothing where the calls bound nothing."""
+    low, high = interval
+    return "" if interval == ANYTHING else f" ({low:.0%} to {high:.0%})"
 
 
 def settled(transition: Transition) -> str:
     """Return by when fewer than 1 % of the calls were stale."""
     since = "the switch" if transition.switch_ns is not None else "first new"
     lower, upper = transition.settled.lower_s, transition.settled.upper_s
-    if upper is None and lower == 0:
-        return f"too few calls followed {since} to say by when"
-    if upper is None:
-        return f"not before {lower:.1f} s after {since}; too few calls followed to say by when"
-    between = f"{lower:.1f} to {upper:.1f} s after {since}"
-    return f"{between} ({CONFIDENCE:.0%}): under {STALE_PERCENT} stale"
+    last = f"last old answer seen {lower:.1f} s after {since}" if lower else "no old answer since"
+    if upper is not None:
+        by = f"under {STALE_PERCENT} stale {upper:.1f} s after {since}"
+        return f"{by} ({SETTLED_CONFIDENCE:.0%}); {last}"
+    missing = "the calls say too little" if transition.over_ns else "too few calls followed"
+    return f"{last}; {missing} to say by when under {STALE_PERCENT} were stale"
 
 
 def _quantiles(quantiles: Quantiles) -> str:

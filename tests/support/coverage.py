@@ -2,16 +2,20 @@
 
     python -m tests.support.coverage docs/method.md
 
-draws 500 histories per setting and writes the tables between their marks in that file; the tests
-draw fewer.
+draws 300 histories per setting and writes the tables between their marks in that file, that of
+false alarms (``tests.support.alarms``) too; the tests draw fewer.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import multiprocessing
+import os
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +24,19 @@ import polars as pl
 from docs.sections import filled
 from poster.judge.statistics import STALE_SHARE
 from poster.judge.transition import Transition, transitions_in
+from tests.support import alarms
 from tests.support.simulation import (
     Setting,
     Truth,
     draw_history,
     instant,
+    just_below,
     lingering,
     published,
     uniform,
 )
 
-HISTORIES = 500
+HISTORIES = 300
 BAND_TIMES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0)
 
 SETTINGS = [
@@ -54,6 +60,7 @@ SETTINGS = [
 ]
 # So many front ends that S falls smoothly through 1 %, or lingers below it.
 SMOOTH = [
+    Setting("0.9 % linger for 60 s, 50/s, 1,000 front ends", just_below, 50, front_ends=1000),
     Setting("0.4 % linger for 60 s, 50/s, 10,000 front ends", lingering, 50, front_ends=10_000),
     Setting("published, 9/s, 10,000 front ends", published, 9, front_ends=10_000),
     Setting("published, 20/s, 10,000 front ends", published, 20, front_ends=10_000),
@@ -61,6 +68,26 @@ SMOOTH = [
     Setting("published, 200/s, 10,000 front ends", published, 200, front_ends=10_000),
     Setting("published, 2,000/s, 10,000 front ends", published, 2000, front_ends=10_000),
 ]
+# So many posters, each with its connection for good or for 10 calls; or so many calls in a row.
+_STICKY = [
+    Setting("3 posters, 50/s", published, 50, posters=3, calls_per_connection=math.inf),
+    Setting("8 posters, 50/s", published, 50, calls_per_connection=math.inf),
+    Setting("50 posters, 50/s", published, 50, posters=50, calls_per_connection=math.inf),
+    Setting("renewed every 10 calls, 50/s", published, 50, calls_per_connection=10),
+    Setting("no pause, 150/s", published, 150, posters=3, calls_per_connection=math.inf),
+]
+DEPENDENT = [
+    *_STICKY,
+    *(
+        dataclasses.replace(each, name=f"{each.name}, recorded", is_recorded=True)
+        for each in _STICKY
+    ),
+    Setting("10 calls in a row, 50/s", published, 50, calls_per_burst=10),
+    Setting("50 calls in a row, 50/s", published, 50, calls_per_burst=50),
+]
+
+
+TABLES = {"coverage": SETTINGS, "smooth": SMOOTH, "dependent": DEPENDENT}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,9 +95,9 @@ class Coverage:
     """How often intervals held the truth, of one setting."""
 
     setting: Setting
-    settled: float
-    upper: float  # its upper bound alone, the one on which people act
-    width_s: float  # median of upper - lower; infinite where the upper bound is missing
+    upper: float  # or null
+    null: float
+    width_s: float  # median from the last old answer seen; infinite where there is no bound
     stale: float
     band: float  # the worst of BAND_TIMES_S
 
@@ -82,7 +109,7 @@ class Coverage:
 
 def coverage_of(setting: Setting, histories: int) -> Coverage:
     """Draw that many histories and return how often the intervals held the truth."""
-    settled, upper, widths, stale, band = [], [], [], [], []
+    upper, null, widths, stale, band = [], [], [], [], []
     for seed in range(histories):
         history, truth = draw_history(setting, seed)
         transitions, _ = transitions_in(history)
@@ -92,17 +119,17 @@ def coverage_of(setting: Setting, histories: int) -> Coverage:
         zero_s = (transition.phase.zero_ns - truth.switch_ns) / 1e9
         settles_s = max(0.0, truth.settled_s(STALE_SHARE) - zero_s)
         upper_s = transition.settled.upper_s
+        null.append(upper_s is None)
         upper_s = math.inf if upper_s is None else upper_s
         upper.append(settles_s <= upper_s)
-        settled.append(upper[-1] and transition.settled.lower_s <= settles_s)
         widths.append(upper_s - transition.settled.lower_s)
         if transition.answered:
             stale.append(_holds_share(history.observations, transition, truth))
         band.append(_holds_band(transition, truth, zero_s))
     return Coverage(
         setting,
-        settled=float(np.mean(settled)),
         upper=float(np.mean(upper)),
+        null=float(np.mean(null)),
         width_s=float(np.median(widths)),
         stale=float(np.mean(stale)) if stale else math.nan,
         band=float(np.mean(band, axis=0).min()),
@@ -142,25 +169,33 @@ def _holds_band(transition: Transition, truth: Truth, zero_s: float) -> list[boo
 def table(rows: Iterable[Coverage]) -> str:
     """Return the Markdown table of the coverages."""
     lines = [
-        "| lags, rate | settled | upper | width, s | of 3/(rate x 0.01) | stale share | S(t) |",
+        "| lags, rate | settled by | null | width, s | of 3/(rate x 0.01) | stale share | S(t) |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         stale = "no window" if math.isnan(row.stale) else f"{row.stale:.1%}"
         lines.append(
-            f"| {row.setting.name} | {row.settled:.1%} | {row.upper:.1%} | {row.width_s:.3g}"
-            f" | {row.relative_width:.2f} | {stale} | {row.band:.1%} |"
+            f"| {row.setting.name} | {row.upper:.1%} | {row.null:.1%} | {_width(row)}"
+            f" | {stale} | {row.band:.1%} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _width(row: Coverage) -> str:
+    if math.isinf(row.width_s):
+        return "none | none"
+    return f"{row.width_s:.3g} | {row.relative_width:.2f}"
 
 
 def main(path: Path) -> None:
     """Print the tables and write each between its marks of the file."""
     text = path.read_text(encoding="utf-8")
-    for name, settings in (("coverage", SETTINGS), ("smooth", SMOOTH)):
-        measured = table(coverage_of(setting, HISTORIES) for setting in settings)
-        sys.stdout.write(measured)
-        text = filled(text, name, measured)
+    # Polars has threads of its own, which a forked process would not have.
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        for name, settings in TABLES.items():
+            drawn = table(pool.map(coverage_of, settings, itertools.repeat(HISTORIES)))
+            text = filled(text, name, drawn)
+        text = filled(text, "alarms", alarms.table(pool.map(alarms.alarms_of, alarms.SETTINGS)))
     path.write_text(text, encoding="utf-8")
 
 

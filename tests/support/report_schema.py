@@ -53,6 +53,12 @@ TRANSITION = {
     "answered": int,
     "stale": int,
     "stale_ci": [float],
+    "landing": {
+        "kept_share": (float, NULL),
+        "z": (float, NULL),
+        "basis": str,
+        "is_tested": bool,
+    },
     "inversions": int,
     "errors": {"fail": int, "unknown": int},
     "latency_ms": {"before": QUANTILES, "during": QUANTILES, "after": QUANTILES},

@@ -33,6 +33,11 @@ def lingering(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]
     return np.where(draw.random(front_ends) < 0.004, 62.0, instant(draw, front_ends))
 
 
+def just_below(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
+    """As ``instant``, but 0.9 % of the front ends take a minute longer."""
+    return np.where(np.arange(front_ends) < 0.009 * front_ends, 62.0, instant(draw, front_ends))
+
+
 def published(draw: np.random.Generator, front_ends: int) -> NDArray[np.float64]:
     """A fast majority and a slow minority, like the lags fitted to the published runs."""
     fast = draw.exponential(0.05, front_ends)
@@ -55,6 +60,10 @@ class Setting:
     skew_ms: float = 0.0  # the server's clock minus ours
     lost: float = 0.0  # share of calls that fail or time out
     knows_switch: bool = True  # an alias-updated step is in the history
+    posters: int = 8
+    calls_per_connection: float = 1  # a connection stays at one front end
+    calls_per_burst: int = 1  # so many calls in a row go to one front end, whoever sends them
+    is_recorded: bool = False  # the rows say how connections were made
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,9 +97,25 @@ def draw_history(setting: Setting, seed: int) -> tuple[History, Truth]:
     # A call reaches its front end half a latency after sending, so S by sending leads by that.
     truth = Truth(lags_s - LATENCY_S / 2, switch_ns)
     reached_s = (sent_ns - switch_ns) / 1e9
-    is_old = reached_s < truth.lags_s[draw.integers(0, setting.front_ends, count)]
-    is_old |= reached_s < -LATENCY_S / 2
-    return _history(setting, draw, sent_ns, is_old, switch_ns), truth
+    front_end, is_kept = _landed(setting, draw, count)
+    is_old = (reached_s < truth.lags_s[front_end]) | (reached_s < -LATENCY_S / 2)
+    return _history(setting, draw, sent_ns, is_old, is_kept, switch_ns), truth
+
+
+def _landed(
+    setting: Setting, draw: np.random.Generator, count: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return each call's front end, and whether its connection had carried calls before."""
+    number = np.arange(count)
+    if setting.calls_per_connection == 1:
+        drawn = draw.integers(0, setting.front_ends, count)
+        return drawn[number // setting.calls_per_burst], np.zeros(count, dtype=bool)
+    turn = number // setting.posters
+    of_poster = np.floor(turn / setting.calls_per_connection).astype(np.int64)
+    table = draw.integers(0, setting.front_ends, (setting.posters, int(of_poster.max()) + 1))
+    kept = of_poster[setting.posters :] == of_poster[: -setting.posters]
+    is_kept = np.concatenate([np.zeros(setting.posters, dtype=bool), kept])
+    return table[number % setting.posters, of_poster], is_kept
 
 
 def _history(
@@ -98,6 +123,7 @@ def _history(
     draw: np.random.Generator,
     sent_ns: NDArray[np.int64],
     is_old: NDArray[np.bool_],
+    is_kept: NDArray[np.bool_],
     switch_ns: int,
 ) -> History:
     count = sent_ns.size
@@ -107,7 +133,7 @@ def _history(
     drawn = pl.DataFrame(
         {
             "seq": np.arange(1, count + 1),
-            "poster": np.arange(count) % 8 + 1,
+            "poster": np.arange(count) % setting.posters + 1,
             "todo_id": [f"t{n}" for n in range(count)],
             "planned_ns": sent_ns,
             "sent_ns": sent_ns,
@@ -115,8 +141,11 @@ def _history(
             "outcome": np.where(lost, np.where(np.arange(count) % 2, "fail", "unknown"), "ok"),
             "function_version": version,
             "server_ms": (served_unix_ns / 1e6 + setting.skew_ms).astype(np.int64),
+            "connection": np.where(is_kept, "kept", "new"),
         }
     )
+    if not setting.is_recorded:
+        drawn = drawn.drop("connection")
     empty = {name: dtype for name, dtype in COLUMNS.items() if name not in drawn.columns}
     observations = drawn.with_columns(
         pl.lit(None, dtype=dtype).alias(name) for name, dtype in empty.items()
@@ -127,7 +156,7 @@ def _history(
         target="url",
         endpoint="",
         loop="open",
-        posters=8,
+        posters=setting.posters,
         rate_per_s=setting.rate,
     )
     moved = Step(StepName.ALIAS_UPDATED, switch_ns, {"from": "1", "to": "2"})

@@ -20,7 +20,7 @@ RATE = 50
 SECONDS = 60
 SWITCH_S = 20.0
 LATENCY_S = 0.03
-MARKERS = {"1": "aaa", "2": "xxx", "3": "yyy"}
+MARKERS = {"1": "aaa", "2": "xxx", "3": "yyy"} | {str(n): f"m{n}" for n in range(4, 12)}
 
 # Who answers a call: a version, "!" (HTTP 502) or "?" (no answer).
 Who = Callable[[float, int], str]

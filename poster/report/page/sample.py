@@ -133,7 +133,7 @@ def _place_of_release(place: dict[str, int]) -> pl.Expr:
 def _last_error_ns(calls: pl.DataFrame, transition: Transition) -> int:
     """Return when the last error counted against the transition came, else its zero."""
     phase = transition.phase
-    counted = sent_within(phase.zero_ns, end_of_errors_ns(phase, transition.settled_ns))
+    counted = sent_within(phase.zero_ns, end_of_errors_ns(phase, transition.over_ns))
     errors = calls.lazy().filter(counted & (pl.col("answer") < 0))
     last = errors.select(pl.col("at_ns").max()).collect().item()
     return phase.zero_ns if last is None else int(last)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from poster.judge.analysis import ReleaseSeen, Result
+from poster.judge.landing import Landing
 from poster.judge.releases import name_of
-from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
+from poster.judge.statistics import SETTLED_CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Quantiles, Transition
 from poster.report import text
 from poster.report.excerpt import Excerpt, excerpt
@@ -98,7 +99,7 @@ def _detail(transition: Transition) -> Words:
 
 def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
     """Return (name, value, what it means)."""
-    lower, upper = transition.settled.lower_s, transition.settled.upper_s
+    upper = transition.settled.upper_s
     since = "the switch" if transition.switch_ns is not None else "first new"
     certain = _seconds(transition.certain_window_s)
     stale = f"of {transition.answered:,} in the window, {_interval(transition.stale_ci)}"
@@ -117,9 +118,10 @@ def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
         if upper is None
         else (
             "Settled",
-            f"{lower:.1f} to {upper:.1f} s",
-            f"after {since} ({CONFIDENCE:.0%}): from then on under {STALE_PERCENT} stale",
+            f"{upper:.1f} s",
+            f"after {since} ({SETTLED_CONFIDENCE:.0%}): from then on under {STALE_PERCENT} stale",
         ),
+        ("Each call", _landed(transition.landing), transition.landing.sentence),
         ("Inversions", f"{transition.inversions:,}", "one poster got new code, then old again"),
         (
             "Errors",
@@ -127,7 +129,35 @@ def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
             f"{transition.fail:,} failed, {transition.unknown:,} unknown until settled;"
             f" {transition.cold_starts:,} cold starts",
         ),
+        *_outages(transition),
+        *_beside(transition),
     ]
+
+
+def _landed(landing: Landing) -> str:
+    if landing.basis == "none":
+        return "together"
+    if landing.basis == "new connections":
+        return "kept"
+    return "anew" if landing.is_tested else "untested"
+
+
+def _outages(transition: Transition) -> Iterator[tuple[str, str, str]]:
+    for name, outage in (
+        ("Longest outage", transition.outage),
+        ("Of one poster", transition.poster_outage),
+    ):
+        if outage is not None:
+            bounds = f"{_seconds(outage.lower_s)} to {text.open_or_seconds(outage.upper_s)}"
+            calls = f"calls {outage.first_seq:,} to {outage.last_seq:,}"
+            yield name, _seconds(outage.s), f"without an ok answer ({bounds}), {calls}"
+
+
+def _beside(transition: Transition) -> Iterator[tuple[str, str, str]]:
+    both = transition.side_by_side
+    if both is not None:
+        for name, side in (("Old meanwhile", both.old), ("New meanwhile", both.new)):
+            yield name, f"{side.latency_ms['p50'][0]:.1f} ms", text.side(side)
 
 
 def _excerpt(found: Excerpt, releases: Sequence[ReleaseSeen], looks: Looks) -> Words:

@@ -83,7 +83,7 @@ def test_without_a_new_release_nothing_is_safe() -> None:
         "after": None,
         "s": None,
         "reason": "no new release was seen to take over",
-        "confidence": 0.95,
+        "confidence": 0.93,
     }
 
 
@@ -97,5 +97,5 @@ def test_a_deploy_that_did_harm_is_never_called_safe() -> None:
 def test_the_first_line_of_the_report_is_from_when_it_is_safe() -> None:
     made = history_of(rows("a" * 30 + "|" + "ab" * 10 + "b" * 300))
     report = text.render(analyse(made, None), made)
-    assert report.startswith("Safe from 28.7 s after the alias moved (95% confidence: under 1 %")
+    assert report.startswith("Safe from 28.7 s after the alias moved (93% confidence: under 1 %")
     assert json.loads(json.dumps(analyse(made, None).to_json()))["safe"]["after"] == "alias-updated"
