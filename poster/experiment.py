@@ -40,7 +40,7 @@ from poster.deploy.ways import Way
 from poster.errors import PosterError
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
-from poster.gate.waiting import Wait
+from poster.gate.waiting import Question, Wait
 from poster.judge.analysis import Result, analyse
 from poster.report import json as report_json
 from poster.report import text
@@ -114,7 +114,7 @@ class Rig:
 def run_experiment(plan: Plan, rig: Rig) -> Result:
     """Run phases 3 to 9 and return what the history proves.
 
-    Raises DeployError, ExperimentError, JournalError, AwsErrors and SigningError; the
+    Raises DeployError, ExperimentError, JournalError and AwsErrors; the
     history is closed and whole by then.
     """
     first, *others = plan.releases
@@ -237,7 +237,8 @@ def _pass_gate(rig: Rig, outputs: Outputs, release: Release, plan: Plan) -> Step
     """Probe until callers surely get the release; return the step that says so."""
     exchange = Exchange(TODO_PROBE, fresh_share=1.0)
     probed = Probed("the API", outputs.endpoint, exchange, rig.target.through_proxies)
-    wait = Wait([probed], Expected(marker=release.marker), Rule(), PROBES_PER_S, rig.site.clock)
+    question = Question(probed, Expected(marker=release.marker))
+    wait = Wait([question], Rule(), PROBES_PER_S, rig.site.clock)
     passage = wait.until(rig.site.clock.now_ns() + round(plan.take_over_timeout_s * 1e9))
     if passage.outcome != "reached":
         raise ExperimentError(passage.sentence)

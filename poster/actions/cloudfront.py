@@ -5,14 +5,15 @@ Done too early, the origin's old answer is cached again, for as long as the cach
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError
 
 from poster.actions.errors import ActionError
-from poster.aws.errors import sentence
+from poster.aws.errors import AwsError, NoPermissionError, told
 
 # botocore's waiter looks every 20 s, 30 times; small purges take some seconds.
 _WAITER = {"Delay": 5, "MaxAttempts": 120}
@@ -29,6 +30,15 @@ class Purge:
     is_complete: bool
 
 
+def require_distribution(client: Any, distribution: str) -> None:
+    """Raise NotThereError where there is no such distribution, and what else AWS refuses.
+
+    Who may purge need not be allowed to read: that alone is no reason to stop.
+    """
+    with contextlib.suppress(NoPermissionError), told():
+        client.get_distribution(Id=distribution)
+
+
 def purge(
     client: Any, distribution: str, paths: Sequence[str], reference: str, wait: bool
 ) -> Purge:
@@ -38,26 +48,25 @@ def purge(
     repeated one with the invalidation that it made the first time. Raises ActionError.
     """
     try:
-        made = client.create_invalidation(
-            DistributionId=distribution,
-            InvalidationBatch={
-                "Paths": {"Quantity": len(paths), "Items": list(paths)},
-                "CallerReference": reference,
-            },
-        )["Invalidation"]
+        with told():
+            made = client.create_invalidation(
+                DistributionId=distribution,
+                InvalidationBatch={
+                    "Paths": {"Quantity": len(paths), "Items": list(paths)},
+                    "CallerReference": reference,
+                },
+            )["Invalidation"]
         if wait and made["Status"] != "Completed":
             client.get_waiter("invalidation_completed").wait(
                 DistributionId=distribution, Id=made["Id"], WaiterConfig=_WAITER
             )
-    except WaiterError as error:
+    except BotoCoreError as error:
         raise ActionError(
             f"invalidation {made['Id']} of distribution {distribution} was made, but is not"
             f" complete: {error}"
         ) from error
-    except (ClientError, BotoCoreError) as error:
-        raise ActionError(
-            f"distribution {distribution} was not purged: {sentence(error)}"
-        ) from error
+    except AwsError as error:
+        raise ActionError(f"distribution {distribution} was not purged: {error}") from error
     return Purge(
         distribution,
         made["Id"],

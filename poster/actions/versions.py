@@ -1,85 +1,118 @@
-"""Deletes old published versions, but none that a caller may still be routed to.
+"""Deletes old published versions, but none that a caller may still reach.
 
 AWS refuses to delete a version that an alias points at, and nothing else: callers that are still
 routed to a version that is gone get errors. So a version by which any probe was answered stays,
-whatever its age.
+whatever its age, and so does one that something names by its number: an event source, provisioned
+concurrency, a URL, a permission of its own.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from poster.actions.errors import ActionError
 from poster.aws.alias import routing_of
-from poster.aws.errors import sentence
+from poster.aws.errors import AwsError, NotThereError, told
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Deletion:
-    """What was deleted, and why each other version stays."""
+    """What goes, and why each other version stays."""
 
     deleted: tuple[str, ...]
     kept: dict[str, str]
 
 
 def choose(
-    versions: Collection[str], aliased: Collection[str], answered: Collection[str], keep: int
+    versions: Collection[str], used: Mapping[str, str], answered: Collection[str], keep: int
 ) -> Deletion:
-    """Return which versions go. Pure.
+    """Return which versions go, oldest first. Pure.
 
-    The newest ``keep`` stay; so do those that an alias names, by whatever weight, and those that
-    answered a probe.
+    The newest ``keep`` stay; so do those that are ``used``, with the reason, those that answered a
+    probe, and names that are no number, which Lambda gives to what is not ours to delete.
     """
-    newest_first = sorted(versions, key=int, reverse=True)
-    kept = {}
+    kept = {name: "its name is no number" for name in versions if not name.isdigit()}
+    newest_first = sorted((name for name in versions if name.isdigit()), key=int, reverse=True)
     for place, version in enumerate(newest_first):
         if place < keep:
             kept[version] = f"one of the newest {keep}"
-        elif version in aliased:
-            kept[version] = "an alias names it"
+        elif version in used:
+            kept[version] = used[version]
         elif version in answered:
             kept[version] = "it answered a probe"
-    return Deletion(
-        tuple(version for version in reversed(newest_first) if version not in kept), kept
-    )
+    gone = [version for version in reversed(newest_first) if version not in kept]
+    return Deletion(tuple(gone), kept)
+
+
+def find_old_versions(client: Any, function: str, answered: Collection[str], keep: int) -> Deletion:
+    """Return what would go. Reads only; raises AwsErrors where it may not see who uses a version.
+
+    ``client`` is boto3's of "lambda".
+    """
+    with told():
+        listed = client.get_paginator("list_versions_by_function")
+        versions = {
+            each["Version"]
+            for page in listed.paginate(FunctionName=function)
+            for each in page["Versions"]
+        }
+        used = _used(client, function)
+        for version in choose(versions - {"$LATEST"}, used, answered, keep).deleted:
+            used |= _used_alone(client, function, version)
+    return choose(versions - {"$LATEST"}, used, answered, keep)
 
 
 def delete_old_versions(
     client: Any, function: str, answered: Collection[str], keep: int
 ) -> Deletion:
-    """Delete the old versions of a function, oldest first. Raises ActionError.
-
-    ``client`` is boto3's of "lambda".
-    """
+    """Delete the old versions of a function, oldest first. Raises ActionError."""
     deleted: list[str] = []
     try:
-        versions = {
-            each["Version"]
-            for page in client.get_paginator("list_versions_by_function").paginate(
-                FunctionName=function
-            )
-            for each in page["Versions"]
-        }
-        chosen = choose(versions - {"$LATEST"}, _aliased(client, function), answered, keep)
+        chosen = find_old_versions(client, function, answered, keep)
         for version in chosen.deleted:
-            client.delete_function(FunctionName=function, Qualifier=version)
+            with told():
+                client.delete_function(FunctionName=function, Qualifier=version)
             deleted.append(version)
-    except (ClientError, BotoCoreError) as error:
+    except AwsError as error:
         done = f"versions {', '.join(deleted)}" if deleted else "no version"
-        raise ActionError(
-            f"{done} of function {function} deleted, then: {sentence(error)}"
-        ) from error
+        raise ActionError(f"{done} of function {function} deleted, then: {error}") from error
     return chosen
 
 
-def _aliased(client: Any, function: str) -> set[str]:
-    named: set[str] = set()
+def _used(client: Any, function: str) -> dict[str, str]:
+    """Return the versions that aliases, URLs and provisioned concurrency name, with the reason."""
+    used: dict[str, str] = {}
+    for page in client.get_paginator("list_provisioned_concurrency_configs").paginate(
+        FunctionName=function
+    ):
+        for each in page["ProvisionedConcurrencyConfigs"]:
+            used[_qualifier(each)] = "it has provisioned concurrency"
+    for page in client.get_paginator("list_function_url_configs").paginate(FunctionName=function):
+        for each in page["FunctionUrlConfigs"]:
+            used[_qualifier(each)] = "it has a URL"
     for page in client.get_paginator("list_aliases").paginate(FunctionName=function):
         for alias in page["Aliases"]:
             version, weights = routing_of(alias)
-            named |= {version, *weights}
-    return named
+            used |= dict.fromkeys((version, *weights), "an alias names it")
+    return used
+
+
+def _used_alone(client: Any, function: str, version: str) -> dict[str, str]:
+    """Return the same for what has to be asked version by version."""
+    sources = client.get_paginator("list_event_source_mappings").paginate(
+        FunctionName=f"{function}:{version}"
+    )
+    if any(_qualifier(each) == version for page in sources for each in page["EventSourceMappings"]):
+        return {version: "an event source calls it"}
+    try:
+        with told():
+            client.get_policy(FunctionName=function, Qualifier=version)
+    except NotThereError:
+        return {}
+    return {version: "it has permissions of its own"}
+
+
+def _qualifier(described: Mapping[str, Any]) -> str:
+    return str(described["FunctionArn"]).rpartition(":")[2]

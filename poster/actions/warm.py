@@ -36,16 +36,20 @@ def warm(
     environments: int,
     clock: Clock,
     engine: Engine | None = None,
+    at_a_time: int | None = None,
 ) -> Warmed:
     """Call until that many environments of the expected version have answered.
 
-    Each round makes as many calls more at once. Raises ActionError when ``ROUNDS`` are not enough,
-    or when answers do not name their environment (``instanceId`` in a JSON body).
+    Each round makes as many calls more at once, but no more than ``at_a_time``, nor are more
+    environments started. Raises ActionError when ``ROUNDS`` are not enough, or when answers do not
+    name their environment (``instanceId`` in a JSON body).
     """
+    most = at_a_time or environments * ROUNDS
+    environments = min(environments, most)
     answered: list[Observation] = []
     calls = 0
     for number in range(1, ROUNDS + 1):
-        at_once = environments * number
+        at_once = min(environments * number, most)
         loop = OpenLoop(_AT_ONCE_PER_S, calls=at_once, max_in_flight=at_once)
         (engine or CurlEngine(probed.exchange)).run(
             probed.load(loop), clock, answered.append, Stop()

@@ -49,7 +49,10 @@ class BusyError(AwsError):
     """AWS throttles, or fails for a moment; the same call may work later."""
 
 
-_NOT_THERE = {"ResourceNotFoundException", "NoSuchDistribution"}
+_NOT_THERE = {
+    *("ResourceNotFoundException", "NoSuchDistribution"),
+    "ProvisionedConcurrencyConfigNotFoundException",
+}
 _NO_PERMISSION = {
     *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
     *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"),

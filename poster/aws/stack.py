@@ -49,6 +49,13 @@ class Stack:
         description = self._describe()
         return None if description is None else str(description["StackStatus"])
 
+    def own_outputs(self) -> Outputs | None:
+        """Return the outputs; None for a stack of another application. Raises NotThereError."""
+        is_ours = {"ApiEndpoint", "FunctionName", "AliasName", "TableName"} <= set(
+            self.output_values()
+        )
+        return self.outputs() if is_ours else None
+
     def outputs(self) -> Outputs:
         """Return the outputs. Raises NotThereError and StackError: the stack, an output."""
         values = self.output_values()
@@ -72,6 +79,26 @@ class Stack:
                 f"there is no stack {self.name} here: deploy it first, or check region and account"
             )
         return {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", [])}
+
+    @told()
+    def aliases(self) -> list[tuple[str, str]]:
+        """Return the functions of the stack that have aliases, each with its alias.
+
+        Raises StackError when there are none.
+        """
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        arns = [
+            each["PhysicalResourceId"]
+            for page in pages.paginate(StackName=self.name)
+            for each in page["StackResourceSummaries"]
+            if each["ResourceType"] == "AWS::Lambda::Alias" and "PhysicalResourceId" in each
+        ]
+        if not arns:
+            raise StackError(
+                f"stack {self.name} has no function with an alias: name the function with"
+                " --function-name"
+            )
+        return [(arn.rpartition(":")[0], arn.rpartition(":")[2]) for arn in arns]
 
     @told()
     def alias_version(self) -> str | None:

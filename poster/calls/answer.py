@@ -1,6 +1,7 @@
 """Who answered, and what does the answer mean? Pure.
 
-An answer with a 2xx status is ``ok``, any other complete answer is ``fail``. The body says which
+An answer with a 2xx status is ``ok``, any other complete answer is ``fail``, and so is one in
+which Lambda says that the function failed. The body says which
 release answered; a body that does not say so leaves these fields empty and changes no outcome.
 """
 
@@ -32,6 +33,7 @@ class Answer(NamedTuple):
     request_id: str | None = None
     error: str | None = None
     pop: str | None = None
+    cache: str | None = None
 
 
 class _Said(msgspec.Struct, rename="camel", gc=False):
@@ -45,20 +47,30 @@ class _Said(msgspec.Struct, rename="camel", gc=False):
     # Polars and DynamoDB end at 64 bits; a server's clock does not need more.
     created_at: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     message: str | None = None
+    error_message: str | None = None  # Lambda's own, where the function failed
     request_id: str | None = None
 
 
 _decode = msgspec.json.Decoder(_Said).decode
 
 
-def read_answer(status: int, body: bytes, gateway_id: str | None, pop: str | None = None) -> Answer:
+def read_answer(
+    status: int,
+    body: bytes,
+    gateway_id: str | None,
+    pop: str | None = None,
+    cache: str | None = None,
+    function_error: str | None = None,
+) -> Answer:
     """Return what a complete answer says.
 
     The request id in the body is the function's own and stands in the table's row too;
-    ``gateway_id``, from a header, is for answers that no function made. ``pop`` is from one, too.
+    ``gateway_id``, from a header, is for answers that no function made. The others are from headers
+    too: an Invoke answers 200 when the function crashes, and names its error there.
     """
     said = _said_in(body)
-    is_ok = 200 <= status < 300
+    is_ok = 200 <= status < 300 and function_error is None
+    what = f"HTTP {status}" if function_error is None else f"function error {function_error}"
     return Answer(
         "ok" if is_ok else "fail",
         status,
@@ -69,8 +81,9 @@ def read_answer(status: int, body: bytes, gateway_id: str | None, pop: str | Non
         said.cold_start,
         said.created_at,
         said.request_id or gateway_id,
-        None if is_ok else short_error(f"HTTP {status}", said.message),
+        None if is_ok else short_error(what, said.message or said.error_message),
         pop,
+        cache,
     )
 
 

@@ -12,6 +12,7 @@ against it). The second time it asks us whether to write the request, we say no.
 from __future__ import annotations
 
 import dataclasses
+import re
 import select
 from collections.abc import Callable
 from urllib.request import getproxies_environment
@@ -19,7 +20,7 @@ from urllib.request import getproxies_environment
 import pycurl
 
 from poster.calls.answer import MAX_BODY_BYTES, Answer, read_answer, short_error, unreadable
-from poster.calls.attribution import TODO_ATTRIBUTION, Attribution, Header
+from poster.calls.attribution import MAX_CHARS, TODO_ATTRIBUTION, Attribution, Header
 from poster.calls.engine import Load
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.trust import ca_bundle
@@ -38,6 +39,11 @@ _ALL_ENCODINGS = ""
 _NO_PROXY = ""
 _request_id = Header("x-amzn-RequestId")
 _pop = Header("X-Amz-Cf-Pop")
+_function_error = Header("X-Amz-Function-Error")
+_age = Header("Age")
+_x_cache = Header("X-Cache")
+_HIT = re.compile(r"hit\b", re.IGNORECASE)
+_DNS_SHUFFLE_ADDRESSES = 275  # CURLOPT_DNS_SHUFFLE_ADDRESSES; this pycurl has no name for it
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ class Call:
         curl.setopt(pycurl.WRITEFUNCTION, self.body.append)
         curl.setopt(pycurl.PREREQFUNCTION, self._leaves)
         curl.setopt(pycurl.FORBID_REUSE, fresh)
+        if fresh:
+            # libcurl keeps what a name means for 60 s and takes its first address: all calls would
+            # go to the same one.
+            curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
+            curl.setopt(_DNS_SHUFFLE_ADDRESSES, True)
 
     def is_usable(self) -> bool:
         """Return whether the connection that was kept, if any, is still open and silent.
@@ -104,7 +115,14 @@ class Call:
         if not _complete(self.headers):
             return unreadable(status, "GOT_NOTHING", "the answer ended among its headers")
         headers, body = (without(b"".join(each), secrets) for each in (self.headers, self.body))
-        answer = read_answer(status, body, _request_id(headers, body), _pop(headers, body))
+        answer = read_answer(
+            status,
+            body,
+            _request_id(headers, body),
+            _pop(headers, body),
+            _cache(headers, body),
+            _function_error(headers, body),
+        )
         if attribution is TODO_ATTRIBUTION:
             return answer
         return attribution.apply(answer, headers, body)
@@ -139,6 +157,16 @@ class Call:
         if not self.left:
             return Answer("fail", error=short_error(kind, text))
         return unreadable(status, kind, text)
+
+
+def _cache(headers: bytes, body: bytes) -> str | None:
+    """Return the header by which a cache says that it answered."""
+    age = _age(headers, body)
+    if age is not None and age.strip("0"):
+        return f"Age: {age}"[:MAX_CHARS]
+    said = _x_cache(headers, body)
+    is_hit = said is not None and _HIT.search(said)
+    return f"X-Cache: {said}"[:MAX_CHARS] if is_hit else None
 
 
 def _complete(headers: list[bytes]) -> bool:

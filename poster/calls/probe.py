@@ -31,6 +31,7 @@ TODO_PROBE = Request(
 )
 EXECUTED_VERSION = parse_source("header:X-Amz-Executed-Version")
 
+TIMEOUT_S = 10.0  # one that takes longer has told nothing in time
 _JSON = ("Content-Type", "application/json")
 
 
@@ -45,18 +46,24 @@ class Probed:
 
     def load(self, loop: OpenLoop) -> Load:
         """Return the load of probing it."""
-        return Load(self.endpoint, (1,), loop, through_proxies=self.through_proxies)
+        return Load(
+            self.endpoint,
+            (1,),
+            loop,
+            timeout_s=TIMEOUT_S,
+            through_proxies=self.through_proxies,
+        )
 
 
 def invoke_probed(
     client: Any,
     function: str,
-    alias: str | None,
+    qualifier: str | None,
     payload: str,
     fresh_share: float,
     marker_from: Extractor | None = None,
 ) -> Probed:
-    """Return direct Invokes of the function, through the alias if there is one.
+    """Return direct Invokes of the function, through the alias or of the version, if any.
 
     ``client`` is boto3's of "lambda": it knows endpoint and region. Raises SigningError.
     """
@@ -66,14 +73,14 @@ def invoke_probed(
     if credentials is None:
         raise SigningError("cannot sign: no AWS credentials are set up here")
     path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
-    query = "" if alias is None else f"?Qualifier={quote(alias, safe='')}"
+    query = "" if qualifier is None else f"?Qualifier={quote(qualifier, safe='')}"
     exchange = Exchange(
         request=Request("POST", (_JSON,), payload),
         attribution=Attribution(version_from=EXECUTED_VERSION, marker_from=marker_from),
         fresh_share=fresh_share,
         sign=SigV4Signer(credentials, "lambda", client.meta.region_name),
     )
-    name = f"Invoke of {function}" if alias is None else f"Invoke of {function}:{alias}"
+    name = f"Invoke of {function}" if qualifier is None else f"Invoke of {function}:{qualifier}"
     return Probed(name, f"{client.meta.endpoint_url}{path}{query}", exchange)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from poster.errors import ACTION_FAILED as ACTION_FAILED
+from poster.errors import BROKEN as BROKEN
 from poster.errors import DEPLOY_FAILED as DEPLOY_FAILED
 from poster.errors import ERROR as ERROR
 from poster.errors import FAILED as FAILED
@@ -11,6 +12,7 @@ from poster.errors import NO_ANSWER as NO_ANSWER
 from poster.errors import NO_PERMISSION as NO_PERMISSION
 from poster.errors import NO_VERSION as NO_VERSION
 from poster.errors import NOT_THERE as NOT_THERE
+from poster.errors import NOTHING_NEW as NOTHING_NEW
 from poster.errors import OK as OK
 from poster.errors import SUPERSEDED as SUPERSEDED
 from poster.errors import TIMED_OUT as TIMED_OUT
@@ -31,6 +33,8 @@ MEANINGS = {
     NO_ANSWER: "wait: an endpoint never answered",
     NO_VERSION: "wait: answers do not say which version they are from",
     ACTION_FAILED: "wait: callers get the new version, but what was to follow was not done",
+    BROKEN: "wait: too many probes failed, or were too slow",
+    NOTHING_NEW: "wait: nothing new was published, and --require-new was given",
     INTERRUPTED: "Ctrl-C; what was written stays readable",
 }
 

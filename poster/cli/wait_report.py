@@ -1,20 +1,44 @@
-"""What ``poster wait`` shows: progress on standard error, its end on standard output."""
+"""What ``poster wait`` shows: progress on standard error, its end on standard output.
+
+In a workflow of GitHub's, an end with an error is a line that the run's page shows, and the numbers
+stand in the step's summary.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.text import Text
 
+from poster.actions.versions import Deletion
+from poster.cli import exit_codes
 from poster.cli.live import Screen
-from poster.gate.tally import Tally
+from poster.cli.wait_setup import Plan
+from poster.gate.tally import EndpointCount, Tally
 from poster.gate.waiting import Passage
+from poster.report.table import in_markdown
 
 PLAIN_EVERY_S = 5.0
+
+# How an end with an error is named to machines.
+OUTCOMES = {
+    exit_codes.USAGE: "misconfigured",
+    exit_codes.DEPLOY_FAILED: "failed-update",
+    exit_codes.ERROR: "error",
+    exit_codes.SUPERSEDED: "superseded",
+    exit_codes.NOT_THERE: "not-there",
+    exit_codes.NO_PERMISSION: "no-permission",
+    exit_codes.NO_ANSWER: "no-answer",
+    exit_codes.NO_VERSION: "no-version",
+    exit_codes.ACTION_FAILED: "action-failed",
+}
+BAD = ("timed-out", "broken", "nothing-new")
 
 
 class Progress:
@@ -48,6 +72,7 @@ def _so_far(tally: Tally) -> str:
     test, said = tally.test, tally.test.said
     lost = said["fail"] + said["unknown"]
     line = f"new {said['new']}  old {said['old']}  in a row {test.in_a_row} of {test.needed}"
+    line += f"  from a cache {said['cached']}" if said["cached"] else ""
     return f"{line}  failed or unknown {lost}" if lost else line
 
 
@@ -56,37 +81,87 @@ class Report:
 
     def __init__(self, form: str) -> None:
         self._is_json = form == "json"
-        self._said: dict[str, Any] = {"schema": 1}
+        self._said: dict[str, Any] = {"schema": 2}
+        self._lines: list[str] = []
+        self._endpoints: Sequence[EndpointCount] = ()
 
-    def passage(self, passage: Passage) -> None:
+    def passage(self, passage: Passage, made: Plan) -> None:
         """Say how the wait ended."""
+        self._endpoints = passage.endpoints
         self._said |= {
             "outcome": passage.outcome,
             "sentence": passage.sentence,
-            "expected": dataclasses.asdict(passage.expected),
+            "expected": [dataclasses.asdict(each) for each in passage.expected],
             "waited_s": round(passage.waited_s, 3),
             **dataclasses.asdict(passage.rule),
-            "answers_needed": passage.rule.answers_needed,
+            "answers_needed": passage.rule.needed(1),
+            "rate_per_s": made.wait.rate_per_s,
+            "max_in_flight": made.wait.max_in_flight,
+            "is_capped": made.is_capped,
+            "concurrency": [each.sentence for each in made.concurrency],
             "endpoints": [dataclasses.asdict(each) for each in passage.endpoints],
         }
+        is_bad = passage.outcome in BAD
+        said = f"{passage.outcome.replace('-', ' ')}: {passage.named}: {passage.sentence}"
+        self._lines.append(said)
         if not self._is_json:
-            is_bad = passage.outcome == "timed-out"
-            said = passage.outcome.replace("-", " ")
-            click.echo(f"{said}: {passage.expected}: {passage.sentence}", err=is_bad)
+            click.echo(said, err=is_bad)
+        if is_bad:
+            _annotate(said)
 
     def action(self, name: str, sentence: str, detail: dict[str, Any]) -> None:
         """Say what was done after it."""
-        self._said[name] = detail
+        self._said.setdefault(name, []).append(detail)
+        self._lines.append(f"{name}: {sentence}")
         if not self._is_json:
             click.echo(f"{name}: {sentence}")
+
+    def deletion(self, name: str, function: str, deletion: Deletion) -> None:
+        """Say which versions went, or would go, and why the others stay."""
+        kept = "; ".join(f"{version} stays: {why}" for version, why in deletion.kept.items())
+        said = f"{', '.join(deletion.deleted) or 'no version'} of function {function} ({kept})"
+        self.action(name, said, {"function": function, **dataclasses.asdict(deletion)})
 
     def error(self, outcome: str, sentence: str) -> None:
         """Say what kept the wait, or what was to follow, from its end."""
         self._said |= {"error": sentence}
         self._said.setdefault("outcome", outcome)
+        self._lines.append(f"Error: {sentence}")
         click.echo(f"Error: {sentence}", err=True)
+        _annotate(sentence)
+
+    def would_end(self, exit_code: int) -> None:
+        """Say what a dry run would have ended with."""
+        self._said["would_end_with"] = exit_code
+        said = f"dry run: nothing was done; it would have ended with exit code {exit_code}"
+        self._lines.append(said)
+        if not self._is_json:
+            click.echo(said)
 
     def end(self) -> None:
-        """Write the object."""
+        """Write the object, and the summary of a workflow's step."""
         if self._is_json:
             click.echo(json.dumps(self._said, ensure_ascii=False))
+        summary = os.environ.get("GITHUB_STEP_SUMMARY")
+        if summary and self._lines:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(self._markdown())
+
+    def _markdown(self) -> str:
+        said = "".join(f"- {line}\n" for line in self._lines)
+        if not self._endpoints:
+            return f"### poster wait\n\n{said}\n"
+        names = ("new", "old", "cached", "fail", "unknown", "in_a_row", "needed", "attempts")
+        head = ("endpoint", *(name.replace("_", " ") for name in names), "addresses")
+        rows = [
+            (e.name, *(str(getattr(e, name)) for name in names), str(len(e.addresses)))
+            for e in self._endpoints
+        ]
+        return f"### poster wait\n\n{said}\n{in_markdown(head, rows, right=head[1:])}\n"
+
+
+def _annotate(sentence: str) -> None:
+    """Let GitHub's page of the run show the sentence."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        escaped = sentence.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        click.echo(f"::error title=poster wait::{escaped}", err=True)

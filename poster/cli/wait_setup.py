@@ -1,214 +1,159 @@
-"""From the options of ``poster wait`` to a control plane, probes and actions."""
+"""From the options of ``poster wait`` to what waits and acts; what can fail early fails here."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from poster.actions.command import words_of
-from poster.actions.errors import ActionError
-from poster.aws.stack import Outputs, Stack
+from poster.actions.cloudfront import require_distribution
+from poster.actions.versions import find_old_versions
+from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.calls.curl_call import Exchange
 from poster.calls.probe import TODO_PROBE, Probed, invoke_probed
-from poster.cli.endpoint import checked_url
 from poster.cli.exchange import chosen_exchange
-from poster.gate.control_plane import ControlPlane
+from poster.cli.wait_options import DEFAULT_METHOD, Options
+from poster.gate.control_plane import Concurrency, ControlPlane
 from poster.gate.sequential import Rule
+from poster.gate.settling import Subject
 from poster.gate.tally import Expected
-from poster.gate.waiting import Wait
+from poster.gate.waiting import Service, Wait
 from poster.rows.address import shown
 from poster.rows.clock import Clock
 
-DEFAULT_METHOD = "GET"
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Options:
-    """The command line, as given."""
-
-    endpoints: tuple[str, ...]
-    stack_name: str | None
-    function_name: str | None
-    alias: str | None
-    region: str | None
-    expect: str | None
-    marker: str | None
-    was: str | None
-    payload: str | None
-    stale_share: float
-    confidence: float
-    rate: float
-    timeout: float
-    then: str | None
-    shell: bool
-    distribution: str | None
-    paths: tuple[str, ...]
-    wait_for_purge: bool
-    warm: int | None
-    delete_old_versions: bool
-    keep: int
-    form: str
-    print_version: bool
-    exchange: dict[str, Any]
-
-    @property
-    def has_control_plane(self) -> bool:
-        """Return whether Lambda can be asked too."""
-        return self.stack_name is not None or self.function_name is not None
-
-    @property
-    def invokes(self) -> bool:
-        """Return whether probes are direct Invokes."""
-        return self.function_name is not None and not self.endpoints
-
-    def check(self) -> None:
-        """Raise click.UsageError where the options make no sense together."""
-        for is_wrong, sentence in (*self._wrong_targets(), *self._wrong_actions()):
-            if is_wrong:
-                raise click.UsageError(sentence)
-        for url in self.endpoints:
-            checked_url(url)
-        try:
-            self.command()  # a typing error must not cost the wait
-        except ActionError as error:
-            raise click.UsageError(str(error)) from None
-
-    def _wrong_targets(self) -> list[tuple[bool, str]]:
-        exchange = self.exchange
-        has_alias = self.stack_name is not None or self.alias is not None
-        return [
-            (
-                not self.endpoints and not self.has_control_plane,
-                "name what to ask: --endpoint URL, --stack-name NAME or --function-name NAME",
-            ),
-            (
-                self.stack_name is not None and self.function_name is not None,
-                "name either --stack-name or --function-name",
-            ),
-            (
-                self.alias is not None and self.function_name is None,
-                "--alias needs --function-name",
-            ),
-            (
-                self.print_version and not has_alias,
-                "--print-version needs --stack-name, or --function-name and --alias",
-            ),
-            (
-                not has_alias and self.expect is None and self.marker is None,
-                "say what is expected: --expect VERSION or --marker MARKER",
-            ),
-            (
-                self.invokes and self.payload is None and not self.print_version,
-                "--function-name invokes the function for real: name with --payload what does no"
-                " harm to it, as in --payload '{\"ping\": true}', or --endpoint URL to ask there",
-            ),
-            (
-                self.payload is not None and not self.invokes,
-                "--payload is for --function-name without --endpoint",
-            ),
-            (
-                self.invokes and self.alias is None and self.marker is None,
-                "without --alias every answer is from $LATEST: say what tells the new release with"
-                " --marker and --marker-from",
-            ),
-            (
-                self.invokes and self.marker is not None and exchange["marker_from"] is None,
-                "say with --marker-from where the function's answer names its marker",
-            ),
-            (
-                exchange["method"].upper() == "POST" and exchange["body"] is None,
-                "say with --body what a probe is to POST; it must do no harm",
-            ),
-        ]
-
-    def _wrong_actions(self) -> list[tuple[bool, str]]:
-        purges = self.distribution is not None
-        return [
-            (self.shell and self.then is None, "--shell needs --then"),
-            (purges and not self.paths, "say with --paths what to purge, as in --paths '/*'"),
-            (bool(self.paths) and not purges, "--paths needs --purge-cloudfront"),
-            (self.wait_for_purge and not purges, "--wait-for-purge needs --purge-cloudfront"),
-            (
-                self.delete_old_versions and not self.has_control_plane,
-                "--delete-old-versions needs --stack-name or --function-name",
-            ),
-            (
-                self.delete_old_versions and self.marker is not None and self.expect is None,
-                "--delete-old-versions needs answers that name versions: say --expect VERSION",
-            ),
-        ]
-
-    def command(self) -> list[str] | str | None:
-        """Return what to run afterwards. Raises ActionError when it could not be run."""
-        if self.then is None or self.shell:
-            return self.then
-        return words_of(self.then)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Setup:
+class Plan:
     """What the wait works with."""
 
-    target: AwsTarget | None
-    control_plane: ControlPlane | None
-    probed: list[Probed]
-    clock: Clock
+    services: Sequence[Service]
+    wait: Wait
+    concurrency: Sequence[Concurrency]
+    lambda_client: Any  # boto3's; None without a control plane
+    cloudfront_client: Any  # boto3's; None where nothing is purged
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of the caller's account. Raises AwsError."""
-        return (self.target or AwsTarget()).client(service)
+    @property
+    def planes(self) -> list[ControlPlane]:
+        """Return the control planes."""
+        return [each.plane for each in self.services if each.plane is not None]
 
-    def wait(self, options: Options) -> Wait:
-        """Return the wait for callers."""
-        return Wait(
-            self.probed,
-            Expected(options.expect, options.marker),
-            Rule(options.stale_share, options.confidence),
-            options.rate,
-            self.clock,
+    @property
+    def is_capped(self) -> bool:
+        """Return whether the concurrency allows fewer probes at a time than the rate may take."""
+        free = dataclasses.replace(self.wait, at_a_time=None)
+        return self.wait.max_in_flight < free.max_in_flight
+
+
+def plan(options: Options, clock: Clock) -> Plan:
+    """Return it. Raises AwsErrors, SigningError, GateErrors and click.UsageError."""
+    needs_aws = options.has_control_plane or options.distribution is not None
+    target = AwsTarget(options.region) if needs_aws else None
+    client = target.client("lambda") if target and options.has_control_plane else None
+    cloudfront = target.client("cloudfront") if target and options.distribution else None
+    rule = Rule(options.stale_share, options.confidence, options.max_fail_share, options.max_p99)
+    wait = Wait((), rule, options.rate, clock)
+    if target is None or client is None:
+        probed = _endpoints(options, options.endpoints)
+        service = Service(None, lambda version: probed, Expected(options.expect, options.marker))
+        done = Plan([service], wait, [], None, cloudfront)
+    else:
+        services = _services(options, target, client, clock)
+        planes = [each.plane for each in services if each.plane is not None]
+        concurrency = [] if options.print_version else [each.concurrency() for each in planes]
+        known = [each.at_a_time for each in concurrency if each.at_a_time is not None]
+        # What all functions may have is each one's only if the others ask for nothing.
+        at_a_time = min(known) // len(known) if known else None
+        wait = dataclasses.replace(wait, at_a_time=at_a_time)
+        done = Plan(services, wait, concurrency, client, cloudfront)
+    if options.distribution is not None:
+        require_distribution(cloudfront, options.distribution)
+    if options.delete_old_versions:
+        for plane in done.planes:  # who may not see who uses a version may not delete one
+            find_old_versions(client, plane.subject.function, (), options.keep)
+    return done
+
+
+def _services(options: Options, target: AwsTarget, client: Any, clock: Clock) -> list[Service]:
+    functions, endpoint = _functions(options, target)
+    if options.endpoints and len(functions) > 1:
+        raise click.UsageError(
+            f"--endpoint goes with one function, and stack {options.stack_name} has"
+            f" {len(functions)}: leave it out, and they are asked by Invoke"
         )
+    urls = options.endpoints or ((endpoint,) if endpoint and options.version is None else ())
+    if not urls and options.payload is None and not options.print_version:
+        raise click.UsageError(
+            f"the functions of stack {options.stack_name} are asked by Invoke: name with --payload"
+            " what does no harm to them, or --endpoint URL to ask there"
+        )
+    return [_service(options, client, clock, *each, urls) for each in functions]
 
 
-def set_up(options: Options, clock: Clock) -> Setup:
-    """Return it. Raises AwsErrors and SigningError."""
-    if not options.has_control_plane:
-        return Setup(None, None, _endpoints(options, options.endpoints), clock)
-    target = AwsTarget(options.region)
-    if options.stack_name is None:
-        function, alias, endpoint = str(options.function_name), options.alias, None
-    else:
-        outputs = _outputs(options.stack_name, target)
-        function, alias, endpoint = outputs.function, outputs.alias, outputs.endpoint
-    client = target.client("lambda")
-    control_plane = ControlPlane(client, function, alias, clock)
-    if options.invokes and not options.print_version:
-        control_plane.require_invocable()
-    if options.endpoints or endpoint is not None:
-        probed = _endpoints(options, options.endpoints or (str(endpoint),))
-    elif options.print_version:
-        probed = []
-    else:
-        fresh_share, marker_from = options.exchange["fresh_share"], options.exchange["marker_from"]
+def _service(
+    options: Options,
+    client: Any,
+    clock: Clock,
+    function: str,
+    alias: str | None,
+    urls: Sequence[str],
+) -> Service:
+    expect = options.said_of(function, options.expect)
+    was = options.said_of(function, options.was)
+    alias = None if options.version else alias
+    subject = Subject(function, alias, options.version, expect, was)
+    plane = ControlPlane(client, subject, clock)
+    expected = Expected(expect, options.marker)
+    if options.print_version:
+        return Service(plane, lambda version: (), expected)
+    if urls:
+        probed = _endpoints(options, urls)
+        return Service(plane, lambda version: probed, expected)
+    plane.require_invocable()
+
+    def invoked(version: str | None) -> list[Probed]:
+        qualifier = version if options.version else alias
+        share, marker_from = options.fresh_share, options.marker_from
         payload = str(options.payload)
-        probed = [invoke_probed(client, function, alias, payload, fresh_share, marker_from)]
-    return Setup(target, control_plane, probed, clock)
+        return [invoke_probed(client, function, qualifier, payload, share, marker_from)]
+
+    invoked(None)  # credentials that are missing must not cost the wait
+    return Service(plane, invoked, expected)
 
 
-def _outputs(stack_name: str, target: AwsTarget) -> Outputs:
-    return Stack(stack_name, target).outputs()
+def _functions(
+    options: Options, target: AwsTarget
+) -> tuple[list[tuple[str, str | None]], str | None]:
+    """Return the functions, each with its alias, and the endpoint of a stack that names one."""
+    if options.stack_name is None:
+        return options.functions, None
+    stack = Stack(options.stack_name, target)
+    own = stack.own_outputs()
+    if own is not None:
+        return [(own.function, own.alias)], own.endpoint
+    return [*stack.aliases()], None
 
 
-def _endpoints(options: Options, urls: tuple[str, ...]) -> list[Probed]:
+def _endpoints(options: Options, urls: Sequence[str]) -> list[Probed]:
     return [Probed(shown(url), url, _exchange(options, url)) for url in urls]
 
 
 def _exchange(options: Options, url: str) -> Exchange:
-    given = options.exchange
-    exchange = chosen_exchange(url, options.region, **given)
-    is_default = given["method"] == DEFAULT_METHOD and not given["headers"] and not given["body"]
+    exchange = chosen_exchange(
+        url,
+        options.region,
+        method=options.method,
+        headers=options.headers,
+        body=options.body,
+        version_from=options.version_from,
+        marker_from=options.marker_from,
+        fresh_share=options.fresh_share,
+        http2=options.http2,
+        sign=options.sign,
+    )
+    is_default = options.method == DEFAULT_METHOD and not options.headers and not options.body
     if options.stack_name is not None and is_default:
         return dataclasses.replace(exchange, request=TODO_PROBE)
     return exchange

@@ -1,168 +1,211 @@
-"""What Lambda itself says of a deploy, in the order of a deploy.
+"""What Lambda itself says of a deploy, read again and again; ``settling`` says what it means.
 
 The function's last update is done; the version is there and can be invoked; the alias is at it
 alone, without weights. Only then is it worth asking callers: what is read here is what the control
 plane believes, and callers may be answered by the old version for some time yet.
 
-The only waiter used is botocore's for the update. Its waiter for a version ends at the state
-Active, but a version that was idle for long is Inactive until it is called: a roll-back to one
-would be waited for in vain.
+A call that AWS throttles is no reading; the next one is due a second later.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import botocore.exceptions
-
-from poster.aws.alias import Shares, clause_of, routing_of, shares_of
-from poster.aws.errors import NotThereError, aws_error, told
-from poster.gate.errors import FailedUpdateError, SupersededError
+from poster.aws.alias import Shares, routing_of, shares_of
+from poster.aws.errors import BusyError, NoPermissionError, NotThereError, told
+from poster.gate.errors import AmbiguousError, GateError
+from poster.gate.settling import Belief, Reading, Settling, Standing, Subject, superseded
 from poster.rows.clock import Clock
 
 LOOK_EVERY_S = 1.0
+NEWEST = "newest"  # in place of a version's number
+# Of the executions that the account or the function may have at a time; the rest is for callers.
+PROBE_SHARE = 0.5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Standing:
-    """How the wait for the control plane ended.
+class Concurrency:
+    """How many executions may be asked for at a time, and why no more."""
 
-    ``version`` is what callers are to get, None for a function that is called without an alias.
-    """
-
-    outcome: Literal["settled", "timed-out", "nothing-to-wait-for"]
-    version: str | None
+    at_a_time: int | None  # None: nobody knows
     sentence: str
 
 
 class ControlPlane:
-    """A function and, if callers go through one, its alias. What AWS refuses is an AwsError."""
+    """A function and what callers go through. What AWS refuses is an AwsError."""
 
-    def __init__(self, client: Any, function: str, alias: str | None, clock: Clock) -> None:
+    def __init__(self, client: Any, subject: Subject, clock: Clock) -> None:
         """``client`` is boto3's of "lambda"."""
-        self.function = function
-        self.alias = alias
+        self.subject = subject
         self._client = client
         self._clock = clock
+        self._settling = Settling(subject)
+        self._belief = Belief()
+        self._has_read = False
 
     def version_now(self) -> str | None:
         """Return the version that the alias is at; None without alias."""
-        return None if self.alias is None else self._alias()["FunctionVersion"]
+        return None if self.subject.alias is None else next(iter(self._shares()))
 
-    def settle(
-        self,
-        expect: str | None,
-        was: str | None,
-        deadline_ns: int,
-        narrate: Callable[[str], None] = lambda said: None,
-    ) -> Standing:
-        """Wait until the control plane has done its part.
+    def look(self) -> Standing | None:
+        """Look once; return how it stands when that is sure.
 
-        ``expect`` is the version that is to come; None takes the one that the alias is at or is
-        being moved to. ``was`` is the version before the deploy: an alias that is still at it
-        alone, with nothing else expected, has nothing to wait for.
-
-        Raises SupersededError, FailedUpdateError and AwsErrors.
+        Raises SupersededError, FailedUpdateError, AmbiguousError and AwsErrors.
         """
-        narrate(f"waiting for the update of function {self.function}")
-        if not self._update_is_done(deadline_ns):
-            why = f"the update of function {self.function} is still in progress"
-            return Standing("timed-out", expect, why)
-        if self.alias is None:
-            return Standing("settled", None, f"function {self.function} is settled")
-        first = self._shares()
-        target = expect if expect is not None else _target(first)
-        if was == target and first == {target: 1.0}:
-            why = f"no new version was published: alias {self.alias} is at version {was} as before"
-            return Standing("nothing-to-wait-for", target, why)
-        narrate(f"waiting for alias {self.alias} to be at version {target} alone")
-        while True:
-            shares = self._shares()
-            self._refuse_strangers(shares, {*first, target}, target)
-            missing = self._missing(target, shares)
-            if missing is None:
-                return Standing("settled", target, f"alias {self.alias} is at version {target}")
-            if self._clock.now_ns() >= deadline_ns:
-                return Standing("timed-out", target, missing)
-            pause_ns = round(LOOK_EVERY_S * 1e9)
-            self._clock.sleep_until_ns(min(deadline_ns, self._clock.now_ns() + pause_ns))
+        try:
+            reading = self._read()
+        except (BusyError, NotThereError) as error:
+            # What was there a moment ago is: a reading may be older than the one before.
+            if isinstance(error, NotThereError) and not self._has_read:
+                raise
+            self._settling.missing = str(error)
+            return None
+        self._has_read = True
+        return self._settling.saw(reading, self._clock.now_ns())
 
-    def require(self, version: str | None) -> None:
-        """Raise SupersededError unless the alias, if there is one, is at that version alone."""
-        if version is not None:
+    def timed_out(self) -> Standing:
+        """Return what is missing."""
+        return Standing("timed-out", self._settling.target, self._settling.missing)
+
+    def stands(self, version: str | None) -> bool:
+        """Return whether the alias, if there is one, is at that version alone in this look.
+
+        Raises SupersededError when it is surely not.
+        """
+        if self.subject.alias is None:
+            return True
+        try:
             shares = self._shares()
-            if shares != {version: 1.0}:
-                raise self._superseded(shares, version)
+        except (BusyError, NotThereError):
+            return False
+        stands = list(shares) == [version]
+        # The order of a mapping is no part of what is seen.
+        seen = None if stands else sorted(shares.items())
+        if self._belief.of(seen, self._clock.now_ns()) and not stands:
+            raise superseded(self.subject, shares, str(version))
+        return stands
 
     def require_invocable(self) -> None:
         """Raise NoPermissionError, or NotThereError, if we could not invoke what callers call."""
+        subject = self.subject
+        version = None if subject.version == NEWEST else subject.version
+        qualifier = subject.alias or version
+        named = {} if qualifier is None else {"Qualifier": qualifier}
         with told():
             # DryRun checks the permission and runs nothing.
-            self._client.invoke(**self._named(), InvocationType="DryRun")
+            self._client.invoke(FunctionName=subject.function, **named, InvocationType="DryRun")
 
-    def _update_is_done(self, deadline_ns: int) -> bool:
-        remaining_s = max(1, math.ceil((deadline_ns - self._clock.now_ns()) / 1e9))
-        patience = {"Delay": 1, "MaxAttempts": remaining_s}
-        waiter = self._client.get_waiter("function_updated_v2")
+    def concurrency(self) -> Concurrency:
+        """Return how many executions probes may ask for. Raises GateError when there are none."""
+        function = self.subject.function
         try:
-            waiter.wait(FunctionName=self.function, WaiterConfig=patience)
-        except botocore.exceptions.WaiterError as error:
-            response: Any = error.last_response or {}
-            last = response.get("Configuration", {})
-            if last.get("LastUpdateStatus") == "Failed":
-                reason = last.get("LastUpdateStatusReason", "no reason given")
-                raise FailedUpdateError(
-                    f"the last update of function {self.function} failed: {reason}"
-                ) from error
-            if last.get("LastUpdateStatus") == "InProgress":
-                return False
-            raise aws_error(error) from error
-        except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError) as error:
-            raise aws_error(error) from error
-        return True
+            with told():
+                reserved = self._client.get_function_concurrency(FunctionName=function)
+                limit = reserved.get("ReservedConcurrentExecutions")
+                whose = f"function {function} has a reserved concurrency of"
+                if limit is None:
+                    account = self._client.get_account_settings()["AccountLimit"]
+                    limit = account["UnreservedConcurrentExecutions"]
+                    whose = "the account has an unreserved concurrency of"
+        except (NoPermissionError, BusyError) as error:
+            return Concurrency(None, f"the concurrency is not known: {error}")
+        if limit == 0:
+            raise GateError(f"{whose} 0: no call of it can succeed")
+        return Concurrency(max(1, int(limit * PROBE_SHARE)), f"{whose} {limit}")
 
-    def _missing(self, version: str, shares: Shares) -> str | None:
-        """Return as a clause what is not done yet; None when all is."""
+    def newest(self) -> str:
+        """Return the newest published version. Raises NotThereError."""
+        with told():
+            pages = self._client.get_paginator("list_versions_by_function").paginate(
+                FunctionName=self.subject.function
+            )
+            names = [each["Version"] for page in pages for each in page["Versions"]]
+        numbers = [int(name) for name in names if name.isdigit()]
+        if not numbers:
+            raise NotThereError(f"function {self.subject.function} has no published version")
+        return str(max(numbers))
+
+    def _read(self) -> Reading:
+        subject = self.subject
+        with told():
+            function = self._client.get_function_configuration(FunctionName=subject.function)
+        update = function.get("LastUpdateStatus"), function.get("LastUpdateStatusReason")
+        shares = None if subject.alias is None else self._shares()
+        target: str | AmbiguousError | None = subject.version
+        if target == NEWEST:
+            target = self.newest()
+        if shares is not None:
+            try:
+                target = subject.target(shares)
+            except AmbiguousError as error:
+                target = error
+        if not isinstance(target, str):
+            return Reading(*update, shares, target)
+        reading = Reading(*update, shares, target, *self._state_of(target))
+        if shares is None or reading.is_done:
+            return reading
+        return dataclasses.replace(reading, provisioned=self._provisioned())
+
+    def _state_of(self, version: str) -> tuple[str | None, str | None]:
         try:
             with told():
                 seen = self._client.get_function_configuration(
-                    FunctionName=self.function, Qualifier=version
+                    FunctionName=self.subject.function, Qualifier=version
                 )
         except NotThereError:
-            return f"there is no version {version} of function {self.function}"
-        if seen.get("State") == "Failed":
-            reason = seen.get("StateReason", "no reason given")
-            raise FailedUpdateError(f"version {version} cannot be invoked: {reason}")
-        if seen.get("State") == "Pending":
-            return f"version {version} is still Pending"
-        return None if shares == {version: 1.0} else f"alias {self.alias} is at {clause_of(shares)}"
+            return None, None
+        return seen.get("State", "unknown"), seen.get("StateReason")
 
-    def _refuse_strangers(self, shares: Shares, known: set[str], version: str) -> None:
-        if set(shares) - known:
-            raise self._superseded(shares, version)
-
-    def _superseded(self, shares: Shares, version: str) -> SupersededError:
-        return SupersededError(
-            f"alias {self.alias} moved on to {clause_of(shares)} while version {version} was waited"
-            " for: someone else deploys the same function"
-        )
+    def _provisioned(self) -> str | None:
+        """Return what is known of the alias's provisioned concurrency, as a clause."""
+        try:
+            with told():
+                seen = self._client.get_provisioned_concurrency_config(
+                    FunctionName=self.subject.function, Qualifier=self.subject.alias
+                )
+        except NotThereError:
+            return None
+        except NoPermissionError:
+            return "its provisioned concurrency may not be read"
+        except BusyError:
+            return None
+        of = seen.get("RequestedProvisionedConcurrentExecutions")
+        allocated = seen.get("AllocatedProvisionedConcurrentExecutions", 0)
+        reason = f": {seen['StatusReason']}" if seen.get("StatusReason") else ""
+        return f"its provisioned concurrency is {seen['Status']}, {allocated} of {of}{reason}"
 
     def _shares(self) -> Shares:
-        shares = shares_of(*routing_of(self._alias()))
-        return {version: share for version, share in shares.items() if share > 0}
-
-    def _alias(self) -> Any:
         with told():
-            return self._client.get_alias(FunctionName=self.function, Name=self.alias)
+            alias = self._client.get_alias(
+                FunctionName=self.subject.function, Name=self.subject.alias
+            )
+        version, weights = routing_of(alias)
+        # The alias's own version stays without a share, too: Lambda is on its way there.
+        return shares_of(version, {name: share for name, share in weights.items() if share > 0})
 
-    def _named(self) -> dict[str, str]:
-        qualifier = {} if self.alias is None else {"Qualifier": self.alias}
-        return {"FunctionName": self.function, **qualifier}
 
+def settle(
+    planes: Sequence[ControlPlane],
+    deadline_ns: int,
+    clock: Clock,
+    narrate: Callable[[str], None] = lambda said: None,
+) -> list[Standing]:
+    """Look at all of them in turn until each stands, or the deadline has come.
 
-def _target(shares: Mapping[str, float]) -> str:
-    """Return where the alias goes: an alias that is being shifted names the new version last."""
-    return list(shares)[-1]
+    Raises SupersededError, FailedUpdateError, AmbiguousError and AwsErrors.
+    """
+    narrate(f"waiting for the control plane of {', '.join(str(each.subject) for each in planes)}")
+    standing: dict[int, Standing] = {}
+    while True:
+        for place, plane in enumerate(planes):
+            found = None if place in standing else plane.look()
+            if found is not None:
+                standing[place] = found
+        now_ns = clock.now_ns()
+        if len(standing) == len(planes):
+            return [standing[place] for place in range(len(planes))]
+        if now_ns >= deadline_ns:
+            return [standing.get(place, each.timed_out()) for place, each in enumerate(planes)]
+        clock.sleep_until_ns(min(deadline_ns, now_ns + round(LOOK_EVERY_S * 1e9)))

@@ -1,7 +1,7 @@
 """What keeps the gate from an answer; what AWS itself refuses is an ``AwsError``.
 
-A gate ends in one of three ways: *reached*, *timed out*, or *nothing to wait for*. Whatever else
-keeps it from an answer is a ``GateError``. Definitions and error rates: ``docs/gate.md``.
+A gate ends as *reached*, *timed out*, *broken*, or with *nothing to wait for*. Whatever else keeps
+it from an answer is a ``GateError``. Definitions and error rates: ``docs/gate.md``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from poster.errors import (
     NO_ANSWER,
     NO_VERSION,
     SUPERSEDED,
+    USAGE,
     PosterError,
 )
 
 
 class GateError(PosterError):
     """The gate cannot say whether callers get the new version."""
+
+
+class AmbiguousError(GateError):
+    """Several versions may be the new one, and nobody said which is."""
+
+    exit_code = USAGE
 
 
 class FailedUpdateError(GateError):
@@ -38,6 +45,6 @@ class NoAnswerError(GateError):
 
 
 class NoVersionError(GateError):
-    """Probes are answered, but no answer says which version it is from."""
+    """Probes are answered, but no answer says which version it is from, or caches answer."""
 
     exit_code = NO_VERSION

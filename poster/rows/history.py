@@ -33,6 +33,7 @@ COLUMNS: dict[str, pl.DataType] = {
     "request_id": pl.String(),
     "error": pl.String(),
     "pop": pl.Categorical(),
+    "cache": pl.Categorical(),
     "connection": pl.Categorical(),
     "remote_ip": pl.Categorical(),
 }

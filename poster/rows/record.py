@@ -87,6 +87,7 @@ class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observatio
     request_id: str | None = None
     error: str | None = None  # short class and text
     pop: str | None = None  # the point of presence that answered, where a header names it
+    cache: str | None = None  # the header by which a cache says that the answer is its own
     connection: Connection | None = None  # opened for this call, or kept from one before
     remote_ip: str | None = None  # the address that the connection went to
 

@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterator
 Answer = Callable[[http.server.BaseHTTPRequestHandler, bytes], None]
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 256  # 5 would leave connections of a machine that is busy waiting
+
+
 @contextlib.contextmanager
 def http_server(answer: Answer) -> Iterator[str]:
     """Serve with ``answer`` and yield the URL."""
@@ -28,7 +32,7 @@ def http_server(answer: Answer) -> Iterator[str]:
         def log_message(self, format: str, *arguments: object) -> None:
             """Say nothing."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

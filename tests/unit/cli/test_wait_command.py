@@ -19,11 +19,13 @@ from click.testing import CliRunner
 
 from poster.cli import exit_codes
 from poster.cli.main import main
-from poster.cli.wait import OUTCOMES
+from poster.cli.wait import wait as wait_command
+from poster.cli.wait_options import GROUPS
+from poster.cli.wait_report import OUTCOMES
 from tests.support.servers import http_server, send, unused_url
 
 POST = ("--method", "POST", "--body", "{}")
-QUICK = ("--stale-share", "0.1", "--rate", "200")  # 44 new answers in a row
+QUICK = ("--stale-share", "0.1", "--rate", "200")  # 56 new answers in a row; 258 for the failures
 
 
 def isolated() -> dict[str, str]:
@@ -88,8 +90,9 @@ def test_reached_says_so_and_runs_what_follows(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert re.fullmatch(
-        r"reached: version 2: \d+ new answers in a row over \d\.\d s; if 10 % of calls were still"
-        r" old, this would happen with probability 0\.0\d+",
+        r"reached: version 2: \d+ new answers in a row over \d\.\d s, in attempt 1; a wait ends"
+        r" like this with probability 0\.01 at most, ever, while 10 % of calls or more are old;"
+        r" none of \d+ probes failed; http://127.* was asked at one address only",
         first,
     )
     assert second.endswith("(exit code 0)")
@@ -106,11 +109,194 @@ def test_what_follows_passes_its_output_and_exit_code_on(tmp_path: Path) -> None
     assert "purged\n" in text.stdout
     said = json.loads(machine.stdout)
     assert "purged\n" in machine.stderr
-    assert (said["outcome"], said["ran"]) == ("reached", {"exit_code": 7})
-    assert said["expected"] == {"version": "2", "marker": None}
+    assert (said["outcome"], said["ran"]) == ("reached", [{"exit_code": 7}])
+    assert said["expected"] == [{"version": "2", "marker": None}]
     (endpoint,) = said["endpoints"]
-    assert endpoint["in_a_row"] >= said["answers_needed"] == 44
-    assert endpoint["bound"] <= 1 - said["confidence"]
+    assert endpoint["in_a_row"] >= said["answers_needed"] == endpoint["needed"] == 56
+    assert endpoint["bound"] == pytest.approx(1 - said["confidence"])
+    assert (endpoint["attempts"], endpoint["addresses"]) == (1, ["127.0.0.1"])
+    assert (said["rate_per_s"], said["max_in_flight"], said["is_capped"]) == (200, 100, False)
+
+
+def answered(status: int, version: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    return status, json.dumps({"functionVersion": version}).encode(), headers
+
+
+def in_turn(*answers: tuple[int, bytes, dict[str, str]]) -> Handler:
+    """Answer by these in turn, again and again."""
+    cycled = itertools.cycle(answers)
+
+    def handle(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        status, said, headers = next(cycled)
+        handler.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(said))}.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.end_headers()
+        handler.wfile.write(said)
+
+    return handle
+
+
+BROKEN = in_turn(*[answered(502, "2", x_amzn_RequestId="r-7")] * 19, answered(200, "2"))
+CRASHED = in_turn(
+    (200, b'{"errorMessage": "no such table"}', {"X_Amz_Function_Error": "Unhandled"})
+)
+
+
+@pytest.mark.parametrize(
+    ("handle", "sentence"),
+    [
+        (
+            BROKEN,
+            r"\(9\d.\d %\), over the limit of 2 % with 99 % confidence; \d+ x HTTP 502; the"
+            r" first: HTTP 502 \(request r-7\)",
+        ),
+        (
+            CRASHED,
+            r"\(100.0 %\), .* x function error Unhandled; the first: function error Unhandled:"
+            r" no such table",
+        ),
+    ],
+)
+def test_a_broken_release_ends_the_wait_with_a_code_of_its_own(
+    handle: Handler, sentence: str, tmp_path: Path
+) -> None:
+    with http_server(handle) as url:
+        done = wait(
+            *("--endpoint", url, "--expect", "2", *POST, *QUICK, "--then", touch("done")),
+            cwd=tmp_path,
+        )
+    assert (done.returncode, done.stdout) == (exit_codes.BROKEN, "")
+    assert re.search(f"broken: version 2: .*{sentence}", done.stderr), done.stderr
+    assert not (tmp_path / "done").exists()
+
+
+def test_old_front_ends_that_answer_502_are_waited_out(tmp_path: Path) -> None:
+    """Version 1 goes after 2 s; until then 30 % of the answers that it would give are 502s."""
+    begun: list[float] = []
+
+    def handle(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        begun.append(time.monotonic())
+        is_old = time.monotonic() - begun[0] < 2 and next(_count) % 2 == 0
+        fails = is_old and next(_count) % 10 < 3
+        send(handler, 502 if fails else 200, b'{"functionVersion": "%d"}' % (1 if is_old else 2))
+
+    with http_server(handle) as url:
+        done = wait(
+            *("--endpoint", url, "--expect", "2", *POST, *QUICK, "--format", "json"), cwd=tmp_path
+        )
+        ended = time.monotonic()
+    assert done.returncode == 0, done.stderr
+    assert ended - begun[0] > 2
+    said = json.loads(done.stdout)
+    assert said["endpoints"][0]["failures"].keys() == {"HTTP 502"}
+    assert re.search(r"\d+ of \d+ probes failed or are unknown", said["sentence"])
+
+
+def test_nothing_but_old_front_ends_that_answer_502_beside_new_ones_does_not_pass(
+    tmp_path: Path,
+) -> None:
+    handle = in_turn(*[answered(502, "1")] * 3, *[answered(200, "2")] * 7)
+    with http_server(handle) as url:
+        done = wait("--endpoint", url, "--expect", "2", *POST, *QUICK, cwd=tmp_path)
+    assert done.returncode == exit_codes.BROKEN
+
+
+@pytest.mark.parametrize(
+    "header", [{"Age": "31"}, {"X_Cache": "Hit from cloudfront"}, {"x_cache": "RefreshHit"}]
+)
+def test_answers_of_a_cache_never_pass(header: dict[str, str], tmp_path: Path) -> None:
+    with http_server(in_turn(answered(200, "2", **header))) as url:
+        done = wait("--endpoint", url, "--expect", "2", *POST, *QUICK, cwd=tmp_path)
+    assert done.returncode == exit_codes.NO_VERSION
+    name = next(iter(header)).replace("_", "-").title()
+    assert f"were a cache's ({name}: " in done.stderr
+
+
+def test_a_cache_that_was_missed_is_no_cache(tmp_path: Path) -> None:
+    missed = answered(200, "2", Age="0", X_Cache="Miss from cloudfront")
+    with http_server(in_turn(missed)) as url:
+        done = wait("--endpoint", url, "--expect", "2", *POST, *QUICK, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_probes_that_hang_never_pass(tmp_path: Path) -> None:
+    def handle(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        if next(_count) % 20 == 0:
+            time.sleep(30)
+        send(handler, 200, b'{"functionVersion": "2"}')
+
+    with http_server(handle) as url:
+        done = wait(
+            *("--endpoint", url, "--expect", "2", *POST, *QUICK, "--timeout", "14"),
+            *("--then", touch("done")),
+            cwd=tmp_path,
+        )
+    assert done.returncode == exit_codes.BROKEN, done.stderr
+    assert "OPERATION_TIMEDOUT" in done.stderr
+    assert not (tmp_path / "done").exists()
+
+
+def test_slow_answers_are_held_against_the_limit(tmp_path: Path) -> None:
+    def handle(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        time.sleep(0.15)
+        send(handler, 200, b'{"functionVersion": "2"}')
+
+    with http_server(handle) as url:
+        done = wait(
+            *("--endpoint", url, "--expect", "2", *POST, *QUICK, "--max-p99", "100"), cwd=tmp_path
+        )
+    assert done.returncode == exit_codes.BROKEN
+    assert "took longer than 100 ms or never ended" in done.stderr
+
+
+def test_a_dry_run_waits_reports_and_never_fails_the_pipeline(tmp_path: Path) -> None:
+    with http_server(versions(then="2")) as url:
+        arguments = ("--endpoint", url, *POST, *QUICK, "--dry-run", "--then", touch("done"))
+        good = wait("--expect", "2", *arguments, cwd=tmp_path)
+        bad = wait("--expect", "3", *arguments, "--timeout", "1", cwd=tmp_path)
+    assert (good.returncode, bad.returncode) == (0, 0)
+    assert "it would have ended with exit code 0" in good.stdout
+    assert "it would have ended with exit code 6" in bad.stdout
+    assert not (tmp_path / "done").exists()
+
+
+def test_nothing_new_is_an_error_where_something_new_is_required(tmp_path: Path) -> None:
+    done = wait(
+        *("--endpoint", unused_url(), "--expect", "2", "--was", "2", "--require-new"), cwd=tmp_path
+    )
+    assert done.returncode == exit_codes.NOTHING_NEW
+    assert "nothing new: version 2: version 2 is what was there before" in done.stderr
+
+
+def test_in_a_workflow_of_githubs_the_run_shows_the_error_and_the_step_its_numbers(
+    tmp_path: Path,
+) -> None:
+    summary = tmp_path / "summary.md"
+    env = isolated() | {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    with http_server(versions(then="2")) as url:
+        asked = ("--endpoint", url, *POST, *QUICK)
+        good = wait("--expect", "2", *asked, "--format", "json", cwd=tmp_path, env=env)
+        bad = wait("--expect", "3", *asked, "--timeout", "1", cwd=tmp_path, env=env)
+    assert (good.returncode, "::error" in good.stderr) == (0, False)
+    assert "\n::error title=poster wait::timed out: version 3: " in bad.stderr
+    reached, timed_out = summary.read_text().split("### poster wait\n")[1:]
+    assert "- reached: version 2" in reached
+    assert "| endpoint | new | old | cached | fail | unknown |" in reached
+    assert "- timed out: version 3" in timed_out
+
+
+HERE = ("--endpoint", "http://127.0.0.1:9", "--expect", "2")
+PURGED = ("--purge-cloudfront", "E1", "--paths", "/*")
+
+
+@pytest.mark.parametrize("arguments", [("--stack-name", "s"), (*HERE, *PURGED)])
+def test_a_region_that_nobody_names_ends_the_command_before_the_wait(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = wait(*arguments, cwd=tmp_path)
+    assert done.returncode == exit_codes.USAGE
+    assert "no region is set: pass --region" in done.stderr
 
 
 def test_a_time_out_never_runs_what_follows(tmp_path: Path) -> None:
@@ -212,11 +398,8 @@ def test_what_aws_refuses(
             "AWS_SECRET_ACCESS_KEY": "b",
             "AWS_REGION": "us-east-1",
         }
-        done = wait(
-            *("--function-name", "todo", "--alias", "live", "--payload", "{}"),
-            cwd=tmp_path,
-            env=env,
-        )
+        asked = ("--function-name", "todo:live", "--payload", "{}", "--timeout", "1")
+        done = wait(*asked, cwd=tmp_path, env=env)
     assert done.returncode == exit_code, done.stderr
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -231,9 +414,6 @@ def test_without_credentials(tmp_path: Path) -> None:
     )
 
 
-HERE = ("--endpoint", "http://127.0.0.1:9", "--expect", "2")
-
-
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -244,6 +424,12 @@ HERE = ("--endpoint", "http://127.0.0.1:9", "--expect", "2")
         (["--function-name", "f", "--alias", "a"], "invokes the function for real"),
         (["--function-name", "f", "--payload", "{}"], "say what is expected"),
         (["--function-name", "f", "--payload", "{}", "--expect", "2"], "answer is from $LATEST"),
+        (["--function-name", "f", "--function-name", "g:a", "--payload", "{}"], "what is expected"),
+        (["--function-name", "f", "--function-name", "g", "--alias", "a", *HERE], "goes with one"),
+        (["--function-name", "f", "--version", "x", "--payload", "{}"], "is a number or newest"),
+        (["--stack-name", "s", "--version", "2", "--endpoint", "http://h"], "asks the function"),
+        ([*HERE, "--require-new"], "--require-new needs --was"),
+        ([*HERE, "--max-fail-share", "1.1"], "1.1 is not in the range 0<=x<=1"),
         (
             ["--function-name", "f", "--payload", "{}", "--marker", "m"],
             "say with --marker-from where",
@@ -273,6 +459,14 @@ def test_options_that_make_no_sense_get_one_sentence(arguments: list[str], sente
     assert sentence in " ".join(result.output.split())
 
 
+def test_the_help_fits_two_screens_in_groups_that_hold_every_option_once() -> None:
+    helped = CliRunner().invoke(main, ["wait", "--help"], terminal_width=100).output
+    assert len(helped.splitlines()) <= 100
+    assert all(f"\n{title}:\n" in helped for title in GROUPS)
+    named = [name for names in GROUPS.values() for name in names]
+    assert sorted(named) == sorted(str(param.name) for param in wait_command.params)
+
+
 def test_every_end_has_a_code_of_its_own_and_the_help_lists_it() -> None:
     codes = {
         code
@@ -280,6 +474,6 @@ def test_every_end_has_a_code_of_its_own_and_the_help_lists_it() -> None:
         if isinstance(code, int) and name not in {"FAILED", "UNKNOWN"}
     }
     helped = CliRunner().invoke(main, ["wait", "--help"]).output.partition("Exit codes:")[2]
-    listed = re.findall(r"^ +(\d+)  ", helped.partition("Options:")[0], re.MULTILINE)
+    listed = re.findall(r"^ +(\d+)  ", helped, re.MULTILINE)
     assert {int(code) for code in listed} == codes
     assert len(set(OUTCOMES.values())) == len(OUTCOMES)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import WaiterError
-from fake_gate import FakeClock, FakeLambda, answer, refusal
+from fake_gate import answer
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -20,13 +20,14 @@ from msgspec import structs
 from poster.actions.cloudfront import purge
 from poster.actions.command import run, words_of
 from poster.actions.errors import ActionError
-from poster.actions.versions import choose, delete_old_versions
+from poster.actions.versions import choose, delete_old_versions, find_old_versions
 from poster.actions.warm import ROUNDS, warm
 from poster.calls.curl_call import Exchange
 from poster.calls.engine import Emit, Load, Stop
 from poster.calls.probe import Probed
 from poster.gate.tally import Expected
 from poster.rows.clock import Clock
+from tests.support.lambda_api import FakeClock, FakeLambda, refusal
 
 HERE = Probed("here", "http://127.0.0.1:9", Exchange())
 
@@ -80,15 +81,15 @@ versions = st.sets(st.integers(1, 40).map(str))
 
 @given(versions, versions, versions, st.integers(1, 5))
 def test_no_version_goes_that_a_caller_may_still_reach(
-    there: set[str], aliased: set[str], answered: set[str], keep: int
+    there: set[str], used: set[str], answered: set[str], keep: int
 ) -> None:
-    chosen = choose(there, aliased, answered, keep)
+    odd = {"$LATEST.PUBLISHED"}
+    chosen = choose(there | odd, dict.fromkeys(used, "used"), answered, keep)
     gone = set(chosen.deleted)
-    assert gone | set(chosen.kept) == there
-    assert not gone & (aliased | answered | set(chosen.kept))
+    assert gone | set(chosen.kept) == there | odd
     assert len(chosen.kept) >= min(keep, len(there))
     newest = sorted(there, key=int)[-keep:]
-    assert gone == there - aliased - answered - set(newest)
+    assert gone == there - used - answered - set(newest)
 
 
 def test_old_versions_are_deleted_page_by_page_oldest_first() -> None:
@@ -102,6 +103,34 @@ def test_old_versions_are_deleted_page_by_page_oldest_first() -> None:
         "9": "it answered a probe",
         "3": "an alias names it",
     }
+
+
+def test_a_version_that_something_names_by_its_number_stays_with_the_reason() -> None:
+    aws = FakeLambda(FakeClock(), "12")
+    aws.states = dict.fromkeys(["12", "11", "$LATEST.PUBLISHED", "5", "4", "3", "2", "1"], "Active")
+    aws.uses = {"4": "event source", "3": "provisioned", "2": "url", "1": "policy"}
+    assert find_old_versions(aws, "todo", answered=set(), keep=2).deleted == ("5",)
+    assert aws.deleted == [], "it only looks"
+    done = delete_old_versions(aws, "todo", answered=set(), keep=2)
+    assert aws.deleted == ["5"]
+    assert done.kept == {
+        "$LATEST.PUBLISHED": "its name is no number",
+        "12": "one of the newest 2",
+        "11": "one of the newest 2",
+        "4": "an event source calls it",
+        "3": "it has provisioned concurrency",
+        "2": "it has a URL",
+        "1": "it has permissions of its own",
+    }
+
+
+def test_who_may_not_see_what_uses_a_version_deletes_none() -> None:
+    aws = FakeLambda(FakeClock(), "12")
+    aws.states = dict.fromkeys(["12", "11", "1"], "Active")
+    aws.refuse["ListEventSourceMappings"] = "AccessDeniedException"
+    with pytest.raises(ActionError, match="no version of function todo deleted"):
+        delete_old_versions(aws, "todo", answered=set(), keep=2)
+    assert aws.deleted == []
 
 
 def test_a_deletion_that_is_refused_says_what_was_done() -> None:
@@ -132,6 +161,12 @@ class FakeEngine:
 def test_warming_ends_when_enough_environments_have_answered() -> None:
     warmed = warm(HERE, Expected("2"), 5, FakeClock(), FakeEngine(limit=100))
     assert (warmed.environments, warmed.calls) == (5, 5)
+
+
+def test_warming_asks_for_no_more_at_a_time_than_the_concurrency_allows() -> None:
+    engine = FakeEngine(limit=100)
+    warmed = warm(HERE, Expected("2"), 50, FakeClock(), engine, at_a_time=4)
+    assert (warmed.environments, warmed.calls) == (4, 4)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ observations = st.builds(
     cold_start=st.none() | st.booleans(),
     error=st.none() | texts,
     pop=st.none() | texts,
+    cache=st.none() | texts,
     connection=st.sampled_from([None, "new", "kept"]),
     remote_ip=st.none() | texts,
 )
@@ -59,7 +60,7 @@ def test_a_line_has_exactly_the_documented_fields(row: Observation) -> None:
     assert list(json.loads(encode(row))) == [
         *("kind", "seq", "poster", "todo_id", "planned_ns", "sent_ns", "received_ns", "outcome"),
         *("status", "marker", "config_marker", "function_version", "instance_id", "cold_start"),
-        *("server_ms", "request_id", "error", "pop", "connection"),
+        *("server_ms", "request_id", "error", "pop", "cache", "connection"),
         "remote_ip",
     ]
 
