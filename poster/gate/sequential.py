@@ -103,7 +103,9 @@ class SequentialTest:
     @property
     def passed(self) -> bool:
         """Return whether the run is long enough and keeps the limits."""
-        return self.run.new >= self.needed and self._keeps_limits(self._rule.alpha(self.attempts))
+        if self.run.new < self._rule.attempt_at or self.run.new < self.needed:
+            return False
+        return self._keeps_limits(self._rule.alpha(self.attempts))
 
     @property
     def is_broken(self) -> bool:
@@ -139,7 +141,8 @@ class SequentialTest:
             run.new += 1
             run.last_ended_ns = max(run.last_ended_ns, ended_ns)
             self.attempts += run.new == self._rule.attempt_at
-        self._hold_against_limits()
+        if run.failed or run.slow or self.spoilt:
+            self._hold_against_limits()
 
     def _hold_against_limits(self) -> None:
         alpha, run = 1 - self._rule.confidence, self.run

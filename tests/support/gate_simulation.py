@@ -265,10 +265,7 @@ def lingering(share: float, for_s: float) -> Setting:
 
 LINGERING = [
     lingering(share, for_s)
-    for share, for_s in (
-        *((0.010001, 60), (0.010001, 290), (0.011, 60), (0.011, 290)),
-        *((0.015, 60), (0.02, 60), (0.03, 60)),
-    )
+    for share, for_s in ((0.010001, 290), (0.011, 60), (0.011, 290), (0.02, 60), (0.05, 60))
 ]
 
 
