@@ -19,6 +19,7 @@ from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.experiment import RUNS
 from poster.cli.live import Narrator
+from poster.cli.types import keep_option, region_option, target_option, yes_option
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.sam_tool import find_sam
@@ -79,9 +80,9 @@ class Bench:
 def lab_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that all labs take."""
     for option in (
-        click.option("--yes", is_flag=True, help="AWS only: do not ask before deploying."),
-        click.option("--keep", is_flag=True, help="AWS only: keep a stack that this run made."),
-        click.option("--region", metavar="NAME", help="AWS only: the region."),
+        yes_option,
+        keep_option,
+        region_option,
         click.option(
             "--labs",
             type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -90,13 +91,7 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="DIR",
             help="Folder of the labs.",
         ),
-        click.option(
-            "--target",
-            type=click.Choice(["local", "aws"]),
-            default="local",
-            show_default=True,
-            help="An emulator on this machine, or your AWS account.",
-        ),
+        target_option,
     ):
         command = option(command)
     return command

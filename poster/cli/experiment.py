@@ -23,7 +23,16 @@ from poster.calls.watch import Watch
 from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.live import Narrator
-from poster.cli.types import FaultType, WayType, lag_option, seed_option
+from poster.cli.types import (
+    FaultType,
+    WayType,
+    keep_option,
+    lag_option,
+    region_option,
+    seed_option,
+    target_option,
+    yes_option,
+)
 from poster.deploy.application import StagedApplication
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.sam_tool import find_sam
@@ -96,13 +105,7 @@ class ExperimentOptions:
         exit_codes.INTERRUPTED,
     )
 )
-@click.option(
-    "--target",
-    type=click.Choice(["local", "aws"]),
-    default="local",
-    show_default=True,
-    help="An emulator on this machine, or your AWS account.",
-)
+@target_option
 @click.option(
     "--posters",
     type=click.IntRange(1, 99),
@@ -171,9 +174,9 @@ class ExperimentOptions:
     is_flag=True,
     help="After each deploy wait with the gate (see `poster wait`), not for a quiet time.",
 )
-@click.option("--region", metavar="NAME", help="AWS only: the region.")
-@click.option("--keep", is_flag=True, help="AWS only: keep a stack that this run made.")
-@click.option("--yes", is_flag=True, help="AWS only: do not ask before deploying.")
+@region_option
+@keep_option
+@yes_option
 def experiment(**given: Any) -> None:
     """Deploy releases while posters call the API, and report what the callers saw.
 

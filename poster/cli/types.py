@@ -73,3 +73,15 @@ seed_option = click.option(
     show_default=True,
     help="Local only: of the simulated lags.",
 )
+target_option = click.option(
+    "--target",
+    type=click.Choice(["local", "aws"]),
+    default="local",
+    show_default=True,
+    help="An emulator on this machine, or your AWS account.",
+)
+region_option = click.option("--region", metavar="NAME", help="AWS only: the region.")
+keep_option = click.option(
+    "--keep", is_flag=True, help="AWS only: keep a stack that this run made."
+)
+yes_option = click.option("--yes", is_flag=True, help="AWS only: do not ask before deploying.")
