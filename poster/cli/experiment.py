@@ -23,6 +23,7 @@ from poster.calls.watch import Watch
 from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.live import Narrator
+from poster.cli.names import NameType
 from poster.cli.types import (
     FaultType,
     WayType,
@@ -168,7 +169,7 @@ class ExperimentOptions:
     metavar="DIR",
     help="Folder of the SAM application.  [default: this folder, else the one that poster brings]",
 )
-@click.option("--name", help="Names the run's folder.  [default: the strategy]")
+@click.option("--name", type=NameType(), help="Names the run's folder.  [default: the strategy]")
 @click.option(
     "--gate",
     is_flag=True,

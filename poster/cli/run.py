@@ -21,6 +21,7 @@ from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.exchange import chosen_exchange, exchange_options
 from poster.cli.live import Narrator
+from poster.cli.names import FolderType
 from poster.rows.address import shown
 from poster.rows.clock import RunClock
 from poster.rows.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
@@ -99,7 +100,7 @@ from poster.rows.tools import tool_versions
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FolderType(),
     metavar="DIR",
     help="Directory for the history.  [default: runs/<utc>-run]",
 )

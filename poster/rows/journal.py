@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from poster.rows.record import Row, Run, encode, encode_lines
 HISTORY = "history.jsonl"
 ROWS = "rows.jsonl"
 LATEST = "latest"
+NAME = re.compile(r"\w[\w.+=@-]{0,63}")
+NAME_FORM = "letters, digits and . _ + = @ -, at most 64, of which the first is a letter or a digit"
 
 
 class JournalError(PosterError):
@@ -71,6 +74,8 @@ class Journal:
 
 def new_run_directory(parent: Path, name: str, now: datetime.datetime) -> Path:
     """Create and return ``parent/<utc>-<name>``. Raises JournalError when that cannot be done."""
+    if not NAME.fullmatch(name):
+        raise JournalError(f"{name!r} cannot name a run: {NAME_FORM}")
     stamp = now.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     path = parent / f"{stamp}-{name}"
     try:

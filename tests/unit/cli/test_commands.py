@@ -99,6 +99,8 @@ def test_ctrl_c_ends_a_run_with_a_whole_history(tmp_path: Path) -> None:
         (["run", "--endpoint", "todo.example"], 2, "is no http or https URL"),
         (["post", "0", "--endpoint", "http://127.0.0.1:1"], 2, "0 is not in the range"),
         (["experiment", "--app", "."], 4, "template.yaml is missing"),
+        (["experiment", "--name", "../../x"], 2, "is no name: letters, digits"),
+        (["experiment", "--name", "a\nb"], 2, "is no name: letters, digits"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_an_exit_code(

@@ -23,13 +23,15 @@ URL = "http://127.0.0.1:9/todo"
         (["--endpoint", URL, "--header", "A: b\r\nC: d"], "on one line"),
         (["--endpoint", URL, "--method", "GET /"], "--method GET / is no HTTP method"),
         (["--endpoint", URL, "--version-from", "X-Version"], "none of header:NAME"),
+        (["--endpoint", URL, "--out", "a\nb"], "characters that cannot be shown"),
+        (["--endpoint", URL, "--out", "a\x1b[2J"], "characters that cannot be shown"),
         (["--endpoint", URL, "--fresh-connections", "2"], "--fresh-connections"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused_with_one_sentence(
     tmp_path: Path, options: list[str], said: str
 ) -> None:
-    result = CliRunner().invoke(run, [*options, "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(run, ["--out", str(tmp_path / "out"), *options])
     assert result.exit_code == 2
     last = result.stderr.splitlines()[-1]
     assert last.startswith("Error: ")

@@ -46,6 +46,22 @@ def test_a_history_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "h.jsonl").read_text() == "precious\n"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "..", ".", "", "a/b", "/tmp/x", "a\nb", "a b", "-x", "a\x1b[31m", "a\0", "a" * 65],
+)
+def test_a_name_that_leaves_its_folder_or_its_line_is_refused(tmp_path: Path, name: str) -> None:
+    runs = tmp_path / "deep" / "runs"
+    with pytest.raises(JournalError, match="cannot name a run: letters") as refused:
+        new_run_directory(runs, name, NOON)
+    assert str(refused.value).isprintable()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_may_be_in_any_script(tmp_path: Path) -> None:
+    assert new_run_directory(tmp_path, "アレ_2.0+b@c", NOON).name.endswith("-アレ_2.0+b@c")
+
+
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match=r"cannot create .*nowhere.*No such file"):
         Journal(tmp_path / "nowhere" / "h.jsonl", RUN)
