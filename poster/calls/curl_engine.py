@@ -24,6 +24,7 @@ import pycurl
 from poster.calls.answer import Answer
 from poster.calls.curl_call import Call, Exchange, new_handle, set_headers
 from poster.calls.engine import Emit, Load, Stop
+from poster.calls.open_files import make_room
 from poster.calls.request import todo_id
 from poster.rows.address import credentials
 from poster.rows.clock import Clock
@@ -62,7 +63,9 @@ class CurlEngine:
         self._after_turn = after_turn
 
     def run(self, load: Load, clock: Clock, emit: Emit, stop: Stop) -> None:
-        """See Engine."""
+        """See Engine. Raises TooFewOpenFilesError before the first call."""
+        kept_beside = 2 if self._exchange.fresh_share else 1
+        make_room(kept_beside * load.loop.max_in_flight)
         run = _Run(load, self._exchange, clock, emit)
         try:
             while not stop.abandon.is_set() and run.turn(stopping=stop.is_set()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import importlib
 import signal
 import sys
@@ -13,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from poster import extras
+from poster.calls.open_files import make_room
 from poster.cli import exit_codes
 from poster.errors import PosterError
 from poster.version import VERSION
@@ -50,6 +52,12 @@ class _Commands(click.Group):
                 return super().invoke(ctx)
         except PosterError as error:
             end(error.exit_code, f"{error}")
+        except OSError as error:
+            if error.errno in {None, errno.EPIPE}:
+                raise  # click ends quietly when nobody reads on
+            # A machine that is full, closed to us or no longer there: no fault of the program.
+            what = "" if error.filename is None else f"{error.filename}: "
+            end(exit_codes.ERROR, f"{what}{error.strerror}")
         except KeyboardInterrupt:
             end(exit_codes.INTERRUPTED, "interrupted")
 
@@ -91,6 +99,7 @@ def main() -> None:
     """Post to an API while it is deployed, and judge from the rows what callers saw."""
     # A TERM ends a run as Ctrl-C does: drained, closed, nothing left running.
     signal.signal(signal.SIGTERM, _interrupt)
+    make_room()
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ while the run goes on. Nothing is buffered here: what was written survives ``kil
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import re
@@ -62,14 +63,19 @@ class Journal:
                 raise JournalError(f"cannot write {self.path}: {error.strerror}") from error
 
     def close(self) -> None:
-        """Close the file; writing afterwards is an error."""
+        """Close the file. Raises JournalError if it was removed while it was written."""
+        is_there = os.fstat(self._fd).st_nlink > 0
         os.close(self._fd)
+        if not is_there:
+            raise JournalError(f"{self.path} was removed while it was written: its rows are lost")
 
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # What went wrong before is said first.
+        with contextlib.suppress(*(() if kind is None else (JournalError,))):
+            self.close()
 
 
 def new_run_directory(parent: Path, name: str, now: datetime.datetime) -> Path:

@@ -1,0 +1,152 @@
+"""Machines that are full, closed, poor or odd: one sentence, and the rows until then are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import http_server, ok
+
+ROOT = Path(__file__).parents[3]
+POSTER = (sys.executable, "-m", "poster")
+
+
+def poster(
+    folder: Path,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    before: Callable[[], None] | None = None,
+) -> tuple[int, str]:
+    ended = subprocess.run(
+        [*POSTER, *arguments],
+        cwd=folder,
+        env={**(os.environ if environment is None else environment), "PYTHONPATH": str(ROOT)},
+        preexec_fn=before,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=60,
+    )
+    said = ended.stdout + ended.stderr
+    assert "Traceback" not in said, said
+    return ended.returncode, said
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with http_server(ok) as url:
+        yield url
+
+
+def whole_rows(history: Path) -> int:
+    """Return how many whole rows there are; all but a torn last line must be."""
+    *lines, _torn = history.read_text().split("\n")
+    assert all(json.loads(line) for line in lines)
+    return len(lines)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", disk], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_ends_a_run_with_a_sentence_and_whole_rows(small_disk: Path, url: str) -> None:
+    code, said = poster(
+        small_disk,
+        *("run", "--endpoint", url, "--pause", "0", "--duration", "20", "--out", "out"),
+    )
+    assert code == 5
+    assert said.endswith("Error: cannot write out/history.jsonl: No space left on device\n")
+    assert whole_rows(small_disk / "out/history.jsonl") > 10
+    assert poster(small_disk, "report", "out")[0] == 0
+    code, said = poster(small_disk, "report", "out", "--format", "html", "--out", "page.html")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "No space left on device" in said
+
+
+def test_a_disk_that_nobody_may_write_to_is_named(small_disk: Path, url: str) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    code, said = poster(small_disk, "run", "--endpoint", url, "--duration", "1")
+    assert (code, said.count("\n")) == (5, 1)
+    assert "cannot create runs/" in said
+    assert "Read-only file system" in said
+
+
+def limit(files: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+
+def test_too_few_open_files_are_told_and_fail_no_call(tmp_path: Path, url: str) -> None:
+    for files, posters in ((16, "3"), (80, "20")):
+        code, said = poster(
+            tmp_path,
+            *("run", "--endpoint", url, "--posters", posters, "--duration", "1", "--out", "out"),
+            before=limit(files),
+        )
+        assert code == 5
+        assert f"open files, and the system allows {files}: raise the limit (ulimit -n" in said
+    assert whole_rows(tmp_path / "out/history.jsonl") == 1
+
+
+def test_a_limit_that_may_be_raised_is_raised(tmp_path: Path, url: str) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    code, said = poster(
+        tmp_path,
+        *("run", "--endpoint", url, "--posters", "40", "--duration", "1"),
+        before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, hard)),
+    )
+    assert code == 0, said
+    assert "fail 0" in said
+
+
+def test_a_folder_that_disappears_under_a_run_is_told(tmp_path: Path, url: str) -> None:
+    with subprocess.Popen(
+        [*POSTER, "run", "--endpoint", url, "--duration", "3", "--out", "out"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        while not (tmp_path / "out/history.jsonl").exists():
+            time.sleep(0.05)
+        shutil.rmtree(tmp_path / "out")
+        _, said = running.communicate(timeout=30)
+    assert running.returncode == 5
+    assert said.endswith("out/history.jsonl was removed while it was written: its rows are lost\n")
+
+
+def test_without_home_language_or_plain_paths_a_run_is_made_and_read(
+    tmp_path: Path, url: str
+) -> None:
+    folder = tmp_path / "a folder, 日本語 '\"$"
+    folder.mkdir()
+    bare = {"PATH": os.environ["PATH"], "LANG": "C", "LC_ALL": "C"}
+    out = "out アレ"
+    code, said = poster(
+        folder, "run", "--endpoint", url, "--duration", "1", "--out", out, environment=bare
+    )
+    assert code == 0, said
+    for form in (("--format", "text"), ("--format", "html", "--out", "p.html")):
+        code, said = poster(folder, "report", out, *form, environment=bare)
+        assert code == 0, said
+    ascii_only = {**bare, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    code, said = poster(folder, "report", out, environment=ascii_only)
+    assert code == 0, said
