@@ -46,6 +46,7 @@ from poster.report import json as report_json
 from poster.report import text
 from poster.rows import loading
 from poster.rows.address import shown
+from poster.rows.clock import boot_id
 from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
 from poster.rows.record import Observation, Run, Step
 
@@ -198,6 +199,8 @@ def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
     return Run(
         run_id=plan.directory.name,
         origin_unix_ns=rig.site.clock.origin_unix_ns,
+        origin_monotonic_ns=rig.site.clock.origin_monotonic_ns,
+        boot_id=boot_id(),
         target=rig.target.name,
         endpoint=shown(outputs.endpoint),
         loop="closed",

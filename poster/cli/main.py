@@ -26,6 +26,7 @@ COMMANDS = (
     "export",
     "init",
     "local",
+    "mark",
     "post",
     "report",
     "run",

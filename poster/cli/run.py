@@ -23,7 +23,7 @@ from poster.cli.exchange import chosen_exchange, exchange_options
 from poster.cli.live import Narrator
 from poster.cli.names import FolderType
 from poster.rows.address import shown
-from poster.rows.clock import RunClock
+from poster.rows.clock import RunClock, boot_id
 from poster.rows.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
 from poster.rows.record import Observation, Run, Step
 from poster.rows.tools import tool_versions
@@ -189,6 +189,8 @@ def _run_row(run_id: str, load: Load, exchange: Exchange, clock: RunClock) -> Ru
     return Run(
         run_id=run_id,
         origin_unix_ns=clock.origin_unix_ns,
+        origin_monotonic_ns=clock.origin_monotonic_ns,
+        boot_id=boot_id(),
         target="url",
         endpoint=shown(load.endpoint),
         loop="closed" if isinstance(loop, ClosedLoop) else "open",

@@ -8,13 +8,17 @@ between the two machines is not removed here but estimated from the rows (``post
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Protocol
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
     """What engine and deployers need to know about time."""
 
     origin_unix_ns: int
+    origin_monotonic_ns: int  # on this boot's clock, which all its processes share
 
     def now_ns(self) -> int:
         """Return nanoseconds since the origin."""
@@ -29,18 +33,26 @@ class RunClock:
     def __init__(self) -> None:
         # Both clocks are read back to back: what passes between the two lines (well under a
         # microsecond) is the error with which at_ns maps to wall-clock time.
-        self._origin_ns = time.monotonic_ns()
+        self.origin_monotonic_ns = time.monotonic_ns()
         self.origin_unix_ns = time.time_ns()
 
     def now_ns(self) -> int:
         """Return nanoseconds since the origin."""
-        return time.monotonic_ns() - self._origin_ns
+        return time.monotonic_ns() - self.origin_monotonic_ns
 
     def sleep_until_ns(self, at_ns: int) -> None:
         """Return at ``at_ns`` or, if that has passed, at once."""
         remaining_ns = at_ns - self.now_ns()
         if remaining_ns > 0:
             time.sleep(remaining_ns / 1e9)
+
+
+def boot_id() -> str | None:
+    """Return what names this boot of the machine, None where the system does not say."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 def from_server_ms(server_ms: int, origin_unix_ns: int) -> int:

@@ -65,6 +65,8 @@ class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
     tools: dict[str, str] = msgspec.field(default_factory=dict)
     schema: int = SCHEMA
+    origin_monotonic_ns: int | None = None  # the origin on the clock that a boot's processes share
+    boot_id: str | None = None  # which boot that was
 
 
 class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observation", gc=False):

@@ -23,6 +23,7 @@ class FakeClock:
     """Seconds pass when someone sleeps."""
 
     origin_unix_ns = 1_700_000_000_000_000_000
+    origin_monotonic_ns = 0
 
     def __init__(self) -> None:
         self.at_ns = 0

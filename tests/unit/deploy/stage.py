@@ -22,6 +22,7 @@ class SteppedClock:
     """Stands still but for sleeping, which takes no time; ``on_sleep`` sees each new time."""
 
     origin_unix_ns = ORIGIN_UNIX_NS
+    origin_monotonic_ns = 0
 
     def __init__(self) -> None:
         self._now_ns = 0
