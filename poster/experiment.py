@@ -53,6 +53,7 @@ from poster.rows.record import Observation, Run, Step
 BASELINE_ANSWERS = 3  # per poster, before the first deploy
 PROBES_PER_S = 50.0
 WARM_ANSWERS = 3  # per poster, before the gate begins to ask
+PAGE = "report.html"
 LOG_STREAMS = "log_streams.txt"  # on AWS one per execution environment, named like instance_id
 QUIET_S = 8.0  # without an old answer; the published runs' longest gap between two was 3.3 s
 TAKE_OVER_TIMEOUT_S = 180.0
@@ -186,11 +187,14 @@ def _deploy_under_traffic(
 
 
 def save_result(directory: Path) -> Result:
-    """Analyse a run directory and write ``result.json`` and ``report.txt`` into it."""
+    """Analyse a run directory and write ``result.json``, ``report.txt`` and the page into it."""
+    from poster.report import html  # the drawing library takes a second to load
+
     run_history = loading.load(directory)
     result = analyse(run_history, loading.load_rows(directory))
     (directory / "result.json").write_text(report_json.render(result), encoding="utf-8")
     (directory / "report.txt").write_text(text.render(result, run_history), encoding="utf-8")
+    (directory / PAGE).write_text(html.render(result, run_history), encoding="utf-8")
     return result
 
 

@@ -15,7 +15,7 @@ from poster.errors import PosterError
 DISTRIBUTION = "deploy-poster"
 _LIBRARIES = {
     "report": ("polars", "numpy", "scipy", "altair", "jinja2", "markupsafe", "vl_convert"),
-    "local": ("ministack", "samtranslator", "aiohttp", "uv"),
+    "local": ("ministack", "samtranslator", "aiohttp", "yaml", "uv"),
 }
 
 

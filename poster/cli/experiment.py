@@ -22,7 +22,7 @@ from poster.calls.schedule import PAUSE_S, POSTERS
 from poster.calls.watch import Watch
 from poster.cli import exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
-from poster.cli.live import Narrator
+from poster.cli.live import Narrator, quiet_option
 from poster.cli.names import NameType
 from poster.cli.types import (
     FaultType,
@@ -40,9 +40,10 @@ from poster.deploy.sam_tool import find_sam
 from poster.deploy.samconfig import SAMCONFIG, forget_account, refuse_other_account
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
-from poster.experiment import Plan, Rig, run_experiment
+from poster.experiment import PAGE, Plan, Rig, run_experiment
 from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
+from poster.report.answer import answer
 from poster.rows.clock import RunClock
 from poster.rows.journal import HISTORY, new_run_directory
 from poster.rows.tools import tool_versions
@@ -76,6 +77,7 @@ class ExperimentOptions:
     gate: bool
     keep: bool
     yes: bool
+    verbose: bool
 
     @property
     def stack_name(self) -> str:
@@ -175,14 +177,17 @@ class ExperimentOptions:
     is_flag=True,
     help="After each deploy wait with the gate (see `poster wait`), not for a quiet time.",
 )
+@click.option("--verbose", is_flag=True, help="Print the whole report before the answer.")
+@quiet_option
 @region_option
 @keep_option
 @yes_option
 def experiment(**given: Any) -> None:
     """Deploy releases while posters call the API, and report what the callers saw.
 
-    Everything lands in runs/<utc>-NAME: the history, the table's rows, result.json, report.txt.
-    Nothing in the application's folder is changed. A clean cut and a mixture both end with 0.
+    Everything lands in runs/<utc>-NAME: the history, the table's rows, result.json, report.txt
+    and report.html, the page. Nothing in the application's folder is changed. A clean cut and a
+    mixture both end with 0.
     """
     options = ExperimentOptions(**given)
     clock = RunClock()
@@ -203,8 +208,9 @@ def experiment(**given: Any) -> None:
     directory = new_run_directory(RUNS, options.run_name, datetime.datetime.now(datetime.UTC))
     with _what_is_kept(directory):
         result = _run(options, target, directory, clock)
-    click.echo((directory / "report.txt").read_text(encoding="utf-8"), nl=False)
-    click.echo(f"\nSaved in {directory}", err=True)
+    if options.verbose:
+        click.echo((directory / "report.txt").read_text(encoding="utf-8"))
+    click.echo(answer(result, f"open {directory / PAGE}", f"poster report {directory}"), nl=False)
     sys.exit(EXIT_OF_VERDICT[result.verdict])
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import click
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -19,6 +20,23 @@ from poster.rows.record import Observation, Step
 
 PLAIN_EVERY_S = 10.0
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
+
+
+_QUIET = "poster.quiet"
+
+
+def _be_quiet(context: click.Context, _: click.Parameter, is_quiet: bool) -> None:
+    context.meta[_QUIET] = is_quiet
+
+
+quiet_option = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_be_quiet,
+    help="Show no progress, only the end.",
+)
 
 
 class LiveCounts:
@@ -81,7 +99,9 @@ class Screen:
         self._live = Live(
             console=self._console, refresh_per_second=8, transient=True, get_renderable=line
         )
-        self._on_terminal = self._console.is_terminal
+        context = click.get_current_context(silent=True)
+        self._is_quiet = context is not None and bool(context.meta.get(_QUIET))
+        self._on_terminal = self._console.is_terminal and not self._is_quiet
         self._started = time.monotonic()
         self._plain_due = self._started + plain_every_s
 
@@ -92,7 +112,9 @@ class Screen:
             self.print(self._line())
 
     def print(self, text: Text) -> None:
-        """Print a line that stays."""
+        """Print a line that stays; nothing where progress is not wanted."""
+        if self._is_quiet:
+            return
         elapsed = Text(f"{time.monotonic() - self._started:6.1f} s  ", "dim")
         if self._on_terminal:
             self._console.print(elapsed + text)

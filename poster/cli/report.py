@@ -13,7 +13,7 @@ from poster.cli import exit_codes
 from poster.cli.reading import read, runs_argument, write
 from poster.judge.analysis import Result, analyse
 from poster.judge.budgets import MEASURES, Judged, judge_budgets
-from poster.report import json, junit, text
+from poster.report import json, junit, markdown, text
 from poster.report.plain import plain
 from poster.rows.history import History
 
@@ -27,11 +27,7 @@ def _html(result: Result, history: History) -> str:
     return html.render(result, history)
 
 
-RENDERERS: dict[str, Callable[[Result, History], str]] = {
-    "text": text.render,
-    "json": lambda result, history: json.render(result),
-    "html": _html,
-}
+FORMS = ("text", "json", "markdown", "html")
 
 
 def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,9 +48,7 @@ def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
     epilog=exit_codes.epilog(exit_codes.OK, exit_codes.FAILED, exit_codes.USAGE, exit_codes.UNKNOWN)
 )
 @runs_argument
-@click.option(
-    "--format", "form", type=click.Choice(list(RENDERERS)), default="text", show_default=True
-)
+@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to the screen."
 )
@@ -90,7 +84,7 @@ def report(
     result = analyse(history, rows)
     given = {name: limit for name, limit in most.items() if limit is not None}
     budgets = judge_budgets(given, result, history)
-    rendered = RENDERERS[form](result, history)
+    rendered = _rendered(form, result, history, budgets)
     if out is not None:
         write(out, rendered)
     elif form == "text":
@@ -102,6 +96,16 @@ def report(
     if junit_file is not None:
         write(junit_file, junit.render(result, budgets))
     sys.exit(_exit_code(budgets))
+
+
+def _rendered(form: str, result: Result, history: History, budgets: Sequence[Judged]) -> str:
+    if form == "json":
+        return json.render(result, budgets)
+    if form == "markdown":
+        return markdown.render(result, budgets)
+    if form == "html":
+        return _html(result, history)
+    return text.render(result, history)
 
 
 def _colour(result: Result) -> str:

@@ -15,6 +15,7 @@ from poster.actions.warm import warm
 from poster.aws.errors import BusyError
 from poster.cli import exit_codes
 from poster.cli.exchange import exchange_options
+from poster.cli.live import quiet_option
 from poster.cli.wait_options import DEFAULT_METHOD, GroupedCommand, Options
 from poster.cli.wait_report import OUTCOMES, Progress, Report
 from poster.cli.wait_setup import Plan, plan
@@ -139,6 +140,7 @@ CODES = sorted({*EXITS.values(), exit_codes.INTERRUPTED, *OUTCOMES})
 @click.option(
     "--dry-run", is_flag=True, help="Wait and report, do nothing then, and end with 0 in any case."
 )
+@quiet_option
 @exchange_options
 @click.option(
     "--format",

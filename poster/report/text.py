@@ -127,10 +127,9 @@ def _run_lines(result: Result) -> Iterator[str]:
     yield _row("load", load(run))
     yield from _propagation(run)
     yield from _source_lines(result)
-    ng = calls.fail + calls.unknown
     yield _row(
         "calls",
-        f"{calls.total}: ok {calls.ok}, ng {ng} ({calls.fail} failed, {calls.unknown} unknown)",
+        f"{calls.total}: {calls.ok} ok, {calls.fail} failed, {calls.unknown} unknown",
     )
     if clock.skew_ms is None or clock.error_ms is None:
         yield _row("clock", "answers carry no server time: ordered by their arrival")
@@ -219,7 +218,7 @@ def _deploy_lines(number: int, transition: Transition, safe: Safe) -> Iterator[s
     start, to = plain(name_of(transition.start)), plain(name_of(transition.to))
     yield f"deploy {number}: {start} -> {to}"
     yield _row("  safe", safe.reason if safe.s is None else f"from {safe_when(safe)}")
-    yield _row("  ok / ng", f"{transition.calls_ok} / {transition.calls_ng}")
+    yield _row("  calls", f"{transition.calls_ok} ok, {transition.calls_ng} not ok")
     if transition.switch_ns is not None:
         yield _row("  switch", f"at {_seconds(transition.switch_ns)} of the run")
     yield from _stage_lines(transition.stages)

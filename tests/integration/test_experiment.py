@@ -105,12 +105,15 @@ def test_no_answer_after_the_gate_passed_was_old(experiment: tuple[Path, str]) -
         assert step.detail["settled_ns"] < step.at_ns
         later = [call for call in calls if call.sent_ns > step.at_ns and call.outcome == "ok"]
         assert all(int(call.function_version or 0) >= int(new) for call in later)
-    assert "gate passed" in experiment[1]
+    assert "gate passed" in (experiment[0] / "report.txt").read_text(encoding="utf-8")
 
 
-def test_what_is_printed_is_what_is_saved(experiment: tuple[Path, str]) -> None:
+def test_what_is_printed_is_the_answer_and_where_the_page_is(experiment: tuple[Path, str]) -> None:
     directory, printed = experiment
-    assert printed == (directory / "report.txt").read_text(encoding="utf-8")
+    *_, following = lines = printed.splitlines()
+    assert len(lines) == 5
+    assert f"open runs/{directory.resolve().name}/report.html" in following
+    assert (directory / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     again = subprocess.run(
         [sys.executable, "-m", "poster", "report", str(directory), "--format", "json"],
         capture_output=True,

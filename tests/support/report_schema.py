@@ -106,6 +106,9 @@ REPORT = {
     },
     "verdict": str,
     "witness": str,
+    "budgets": [
+        {"budget": str, "allowed": float, "seen": (float, NULL), "concluded": str, "why": str}
+    ],
 }
 
 

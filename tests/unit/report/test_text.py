@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +15,7 @@ from msgspec import structs
 from rich.cells import cell_len
 
 from poster.judge.analysis import Result, analyse
+from poster.judge.budgets import judge_budgets
 from poster.judge.checks import CHECKS
 from poster.report import json as report_json
 from poster.report import text
@@ -27,6 +29,11 @@ from tests.support.report_schema import differences
 
 TABLE = Path(__file__).parents[2] / "data" / "published_runs.csv"
 EVERYTHING = "aaa?a!a|bab?bbb" + "b" * 300 + "|cbccc!ccc"
+
+
+def printed(result: Result) -> dict[str, Any]:
+    whole: dict[str, Any] = json.loads(report_json.render(result))
+    return whole
 
 
 def dump(items: list[dict[str, object]]) -> pl.DataFrame:
@@ -53,12 +60,12 @@ def everything() -> tuple[Result, History]:
 
 @pytest.mark.parametrize("calls", ["", "aaa", "aaa|bbbbb", "aaa|babbb", "?!", EVERYTHING])
 def test_json_has_exactly_the_documented_keys_and_types(calls: str) -> None:
-    assert differences(analyse(history(calls), None).to_json()) == []
-    assert differences(analyse(history(calls), dump(stored(rows(calls)))).to_json()) == []
+    assert differences(printed(analyse(history(calls), None))) == []
+    assert differences(printed(analyse(history(calls), dump(stored(rows(calls)))))) == []
 
 
 def test_the_schema_sees_a_missing_key_an_extra_key_a_wrong_type_and_a_nan() -> None:
-    report = analyse(history("aaa|babbb"), None).to_json()
+    report = printed(analyse(history("aaa|babbb"), None))
     for harm in (
         lambda r: r.pop("clock"),
         lambda r: r.update(extra=1),
@@ -81,9 +88,17 @@ def test_the_documented_object_is_the_one_that_is_printed() -> None:
     assert differences(report) == []
 
 
-def test_json_is_json() -> None:
-    result, _ = everything()
-    assert json.loads(report_json.render(result)) == json.loads(json.dumps(result.to_json()))
+def test_json_is_the_result_and_what_became_of_the_budgets() -> None:
+    result, found = everything()
+    budgets = judge_budgets({"fail": 0.0, "lost": 2.0}, result, found)
+    whole = json.loads(report_json.render(result, budgets))
+    assert differences(whole) == []
+    assert [(each["budget"], each["allowed"], each["concluded"]) for each in whole["budgets"]] == [
+        ("fail", 0.0, "exceeded"),
+        ("lost", 2.0, "kept"),
+    ]
+    del whole["budgets"]
+    assert whole == json.loads(json.dumps(result.to_json()))
 
 
 def test_json_of_a_published_run(golden: Callable[[str, str], None]) -> None:

@@ -1,0 +1,48 @@
+"""The answer in five lines, for the end of a terminal: what is not in them is in report.txt."""
+
+from __future__ import annotations
+
+from poster.judge.analysis import Result
+from poster.judge.releases import name_of
+from poster.report.plain import clipped, plain
+from poster.report.text import headline, safe_line
+
+_LABEL = 8
+
+
+def answer(result: Result, page: str, following: str) -> str:
+    """Return verdict, safe after, worst window, failures and losses, and where to go on.
+
+    ``page`` is where the whole report is, ``following`` the command to type next.
+    """
+    rows = [
+        ("Verdict", headline(result)),
+        ("Safe", safe_line(result)),
+        ("Window", _worst_window(result)),
+        ("Calls", _failures_and_losses(result)),
+        ("Next", f"{page}; {following}"),
+    ]
+    # What is to be opened or pasted is never cut.
+    lines = [f"{label:<{_LABEL}}{plain(said)}" for label, said in rows]
+    return "".join(f"{line}\n" for line in (*map(clipped, lines[:-1]), lines[-1]))
+
+
+def _worst_window(result: Result) -> str:
+    if not result.transitions:
+        return "no new release was seen to take over"
+    worst = max(result.transitions, key=lambda each: each.window_s)
+    if worst.window_s == 0:
+        return "0 s: no old answer after a new one, in any deploy"
+    return (
+        f"{worst.window_s:.3f} s of old and new at once, worst of {len(result.transitions)}:"
+        f" {name_of(worst.start)} to {name_of(worst.to)}"
+    )
+
+
+def _failures_and_losses(result: Result) -> str:
+    calls = result.calls
+    said = f"{calls.total}: {calls.fail} failed, {calls.unknown} of unknown outcome"
+    if result.checks.rows_read is None:
+        return f"{said}; nobody looked for lost writes"
+    lost = result.checks["lost_writes"].count
+    return f"{said}; {lost} acknowledged writes lost"
