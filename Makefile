@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench test fmt lint types template unit integration test-labs rehearse checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench soak test fmt lint types template unit integration test-labs rehearse checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -93,6 +93,9 @@ rehearse: setup ## the whole AWS path on AWS's own host names, answered on this 
 	pytest tests/rehearsal
 
 LOCK := uv pip compile --quiet --custom-compile-command 'make lock' --universal --generate-hashes --python-version 3.11
+
+soak: setup ## ten minutes against a server that is killed again and again; flat, and every call accounted for
+	python -m bench.soak
 
 lock: $(VENV)/.done ## resolve the pins anew
 	cd requirements && for tool in uv sam checkov; do $(LOCK) $$tool.in -o $$tool.txt; done
