@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 import polars as pl
 
 from poster.cli.reading import end, read, runs_argument
+from poster.report.csv import write as write_csv
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -22,13 +24,14 @@ def export(runs: tuple[Path, ...], csv: Path | None, parquet: Path | None) -> No
 
     The columns are the fields of an observation, with their units. RUN is a run directory or a
     history.jsonl, by default the latest run; several are merged, as `poster report` does, and two
-    more columns say which run a call is from and which number it had there.
+    more columns say which run a call is from and which number it had there. In CSV a text that a
+    spreadsheet would take for a formula begins with an apostrophe.
     """
     if csv is None and parquet is None:
         raise click.UsageError("name a file: --csv FILE or --parquet FILE")
     history, _ = read(runs)
     if csv is not None:
-        _write(csv, history.observations.write_csv)
+        _write(csv, partial(write_csv, history.observations))
     if parquet is not None:
         _write(parquet, history.observations.write_parquet)
 

@@ -19,6 +19,7 @@ from poster.judge.analysis import Result
 from poster.judge.compare import line_of
 from poster.judge.releases import every_call
 from poster.judge.transition import Transition
+from poster.report.plain import plain
 from poster.report.text import simulated_lag
 from poster.rows.history import History
 from poster.rows.record import Run
@@ -81,6 +82,8 @@ def save(chart: Picture, path: Path) -> None:
     """Write the picture in the format that the name ends with. Raises PlotError."""
     if path.suffix not in _FORMATS:
         raise PlotError(f"{path} ends with none of {', '.join(sorted(_FORMATS))}")
+    # Labels come out of histories: what cannot be shown would end the process that draws it.
+    chart = type(chart).from_dict(_plain(chart.to_dict()), validate=False)
     try:
         if path.suffix == ".html":
             chart.save(path, inline=True)
@@ -88,6 +91,16 @@ def save(chart: Picture, path: Path) -> None:
             chart.save(path, scale_factor=2 if path.suffix == ".png" else 1)
     except OSError as error:
         raise PlotError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
 
 
 def _deploy_strip(history: History, result: Result, *, is_last: bool) -> Picture:

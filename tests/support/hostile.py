@@ -7,6 +7,7 @@ a caller may at most know of it.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import itertools
 import json
 import re
@@ -84,6 +85,12 @@ def _status(line: str, more: bytes = b"") -> bytes:
     return f"HTTP/1.1 {line}\r\n".encode("latin-1") + more + b"Content-Length: 0\r\n\r\n"
 
 
+def _gzipped(body: bytes) -> bytes:
+    packed = gzip.compress(body)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    return head % len(packed) + packed
+
+
 _HALF = b"HTTP/1.1 %d X\r\nContent-Length: 1000\r\n\r\n{"
 
 # name -> (what the server does, what a caller knows of the call)
@@ -128,6 +135,7 @@ MISDEEDS: dict[str, tuple[Misdeed, Outcome]] = {
         whole(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"),
         "unknown",
     ),
+    "gzip bomb": (whole(_gzipped(b" " * 20_000_000)), "unknown"),
     "garbage": (whole(bytes(range(256)) * 4, goes_on=False), "unknown"),
     "headers without end": (
         whole(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200_000, goes_on=False),

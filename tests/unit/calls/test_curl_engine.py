@@ -244,3 +244,25 @@ def test_http2_is_spoken_where_it_is_asked_for() -> None:
     with http2_server() as url:
         rows, _ = post(url, OpenLoop(100, calls=5), Exchange(http2=True))
     assert [(row.outcome, row.status) for row in rows] == [("ok", 200)] * 5
+
+
+def test_a_redirect_takes_no_call_no_header_and_no_password_elsewhere() -> None:
+    came: list[str] = []
+
+    def elsewhere(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        came.append(handler.path)
+        ok(handler, body)
+
+    with http_server(elsewhere) as other:
+
+        def redirect(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+            handler.send_response(307)
+            handler.send_header("Location", other)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+
+        with http_server(redirect) as url:
+            exchange = Exchange(Request("POST", (("X-Api-Key", "secret"),), "{}"))
+            rows, _ = post(url.replace("//", "//me:password@"), OpenLoop(50, calls=3), exchange)
+    assert [(row.outcome, row.status) for row in rows] == [("fail", 307)] * 3
+    assert came == []
