@@ -77,6 +77,7 @@ class Function:
     name: str
     alias_name: str
     clock: Clock
+    _moved_from: set[str] = dataclasses.field(default_factory=set)  # the alias's revisions before
 
     def settled(self, shows: Callable[[Updated], bool] = lambda seen: True) -> Updated:
         """Wait until the last update is done, and return what the function is then.
@@ -147,23 +148,28 @@ class Function:
         return str(version)
 
     def alias(self) -> Alias:
-        """Return where the alias points."""
-        with self._call():
-            return _alias_in(self.client.get_alias(FunctionName=self.name, Name=self.alias_name))
+        """Return where the alias points; an answer from before a move of ours is none."""
+        until_ns = self.clock.now_ns() + round(BEHIND_S * 1e9)
+        while True:
+            with self._call():
+                answer = self.client.get_alias(FunctionName=self.name, Name=self.alias_name)
+            if answer["RevisionId"] not in self._moved_from or self.clock.now_ns() >= until_ns:
+                return _alias_in(answer)
+            self.clock.sleep_until_ns(self.clock.now_ns() + round(LOOK_AGAIN_S * 1e9))
 
     def move_alias(self, seen: Alias, version: str, weights: Mapping[str, float]) -> Alias:
         """Point the alias, last seen as ``seen``, at a version; no weights means at it alone."""
         with self._call():
-            return _alias_in(
-                self.client.update_alias(
-                    FunctionName=self.name,
-                    Name=self.alias_name,
-                    FunctionVersion=version,
-                    # Left out, the weights of before would stay.
-                    RoutingConfig={"AdditionalVersionWeights": dict(weights)},
-                    RevisionId=seen.revision,
-                )
+            answer = self.client.update_alias(
+                FunctionName=self.name,
+                Name=self.alias_name,
+                FunctionVersion=version,
+                # Left out, the weights of before would stay.
+                RoutingConfig={"AdditionalVersionWeights": dict(weights)},
+                RevisionId=seen.revision,
             )
+        self._moved_from.add(seen.revision)
+        return _alias_in(answer)
 
     def delete_version(self, version: str) -> None:
         """Delete a published version, whoever is still routed to it."""

@@ -241,3 +241,18 @@ def test_weights_that_another_shift_left_are_not_shifted_over() -> None:
     taken = shift.taken()
     assert "at version 1, with 0.25 of the calls on version 9: another shift" in str(taken.error)
     assert shift.aws.calls.count("UpdateAlias") == 0
+
+
+def test_an_alias_read_that_is_behind_does_not_keep_a_shift_from_being_rolled_back() -> None:
+    shift = Shift(TWENTY_EACH)
+    before = dict(shift.aws.alias)
+    reads = iter([before, before])
+
+    def refuses_the_second(operation: str) -> None:
+        if operation == "UpdateAlias" and shift.aws.calls.count("UpdateAlias") == 2:
+            shift.aws.get_alias = lambda **_: next(reads, None) or dict(shift.aws.alias)
+            raise refusal(operation, "ServiceException")
+
+    shift.aws.before_call = refuses_the_second
+    assert shift.taken().moves[-1] == back("failure")
+    assert shift.alias() == ("1", {})
