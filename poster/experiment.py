@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,11 +29,12 @@ from msgspec import structs
 from poster.aws.stack import Outputs, Stack
 from poster.aws.target import Target
 from poster.calls.curl_call import Exchange
-from poster.calls.engine import Engine, Load
+from poster.calls.engine import Engine, Load, Sign
 from poster.calls.posting import Posting
 from poster.calls.probe import TODO_PROBE, Probed
 from poster.calls.request import run_prefix
 from poster.calls.schedule import ClosedLoop
+from poster.calls.signing import signer_for
 from poster.calls.watch import Watch
 from poster.deploy.release import Release
 from poster.deploy.site import Site
@@ -108,7 +110,7 @@ class Rig:
     target: Target
     site: Site
     way: Way
-    engine: Engine
+    engine: Callable[[Exchange], Engine]
     watch: Watch
     narrator: Narrator
 
@@ -149,7 +151,8 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
             narrator.observed(observation)
 
         narrator.phase(f"posting to {shown(outputs.endpoint)}")
-        with Posting(rig.engine, load, rig.site.clock, emit, on_end=watch.end):
+        engine = rig.engine(Exchange(sign=_sign(rig, outputs)))
+        with Posting(engine, load, rig.site.clock, emit, on_end=watch.end):
             _wait_for(watch, first, plan, answers=BASELINE_ANSWERS * plan.posters, quiet_s=0)
             for release in others:
                 _deploy_under_traffic(release, plan, rig, outputs, journal)
@@ -210,7 +213,13 @@ def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
         loop="closed",
         posters=plan.posters,
         pause_s=plan.pause_s,
-        settings={**plan.settings, "releases": releases, "id_prefix": _id_prefix(rig)},
+        settings={
+            **plan.settings,
+            "releases": releases,
+            "id_prefix": _id_prefix(rig),
+            "endpoint_type": outputs.endpoint_type,
+            "authorization": outputs.authorization,
+        },
         tools=plan.tools,
     )
 
@@ -225,6 +234,12 @@ def _refuse_used_table(stack: Stack, target: Target) -> None:
             f" stack with: sam delete --stack-name {stack.name} --region"
             f" {target.environment['AWS_REGION']}"
         )
+
+
+def _sign(rig: Rig, outputs: Outputs) -> Sign | None:
+    """Return what signs calls, where the stack demands it; the local AWS looks at no signature."""
+    is_needed = outputs.is_signed and rig.target.name == "aws"
+    return signer_for(outputs.endpoint, None) if is_needed else None
 
 
 def _id_prefix(rig: Rig) -> str:
@@ -242,7 +257,7 @@ def _wait_for(watch: Watch, release: Release, plan: Plan, answers: int, quiet_s:
 
 def _pass_gate(rig: Rig, outputs: Outputs, release: Release, plan: Plan) -> Step:
     """Probe until callers surely get the release; return the step that says so."""
-    exchange = Exchange(TODO_PROBE, fresh_share=1.0)
+    exchange = Exchange(TODO_PROBE, fresh_share=1.0, sign=_sign(rig, outputs))
     probed = Probed("the API", outputs.endpoint, exchange, rig.target.through_proxies)
     question = Question(probed, Expected(marker=release.marker))
     wait = Wait([question], Rule(), PROBES_PER_S, rig.site.clock)

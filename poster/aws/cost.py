@@ -8,6 +8,8 @@ some ten percent.
 
 from __future__ import annotations
 
+import dataclasses
+
 _PER_CALL_USD = (
     3.50e-6  # API Gateway, REST
     + 0.20e-6  # Lambda, request
@@ -17,12 +19,40 @@ _PER_CALL_USD = (
     + 1e-6 * 0.50  # CloudWatch Logs, 1 KB
 )
 _ANSWER_S = 0.05  # a fast answer: more calls, a higher estimate
-_PER_DEPLOY_S = 120.0
+_PER_DEPLOY_S = 120.0  # build, deploy and the wait for callers, beside what the way holds
 _BEFORE_AND_AFTER_S = 60.0
+_PROBES_PER_S = 50.0  # of the gate, for as long as a wait for callers usually takes
+_PROBED_S = 60.0
+_HOUR_S, _MONTH_S = 3600.0, 30 * 86400.0
+_PROVISIONED_PER_S_USD = 0.25 * 4.1667e-6  # an environment of 256 MB that is kept warm
+_AT_REST_USD = 0.01  # a month of a table, logs and uploads that nobody adds to
 
 
-def estimate_usd(posters: int, pause_s: float, deploys: int) -> float:
-    """Return what the calls of an experiment cost in USD."""
-    seconds = _BEFORE_AND_AFTER_S + deploys * _PER_DEPLOY_S
-    calls = posters * seconds / (pause_s + _ANSWER_S)
-    return calls * _PER_CALL_USD
+@dataclasses.dataclass(frozen=True, slots=True)
+class Estimate:
+    """What an experiment takes."""
+
+    hours: float
+    usd: float
+    calls_per_s: int  # that its callers and probes may reach; the API is throttled to it
+
+
+def estimate(
+    posters: int, pause_s: float, deploys: int, hold_s: float = 0.0, is_gated: bool = False
+) -> Estimate:
+    """Return what an experiment takes whose way of deploying holds that long in each deploy."""
+    seconds = _BEFORE_AND_AFTER_S + deploys * (_PER_DEPLOY_S + hold_s)
+    probes = deploys * _PROBED_S * _PROBES_PER_S if is_gated else 0.0
+    calls = posters * seconds / (pause_s + _ANSWER_S) + probes
+    most = posters / (pause_s + _ANSWER_S / 5) + _PROBES_PER_S
+    return Estimate(seconds / _HOUR_S, calls * _PER_CALL_USD, min(10_000, 100 + round(2 * most)))
+
+
+def left_per_month_usd(provisioned: int = 0) -> float:
+    """Return what a stack costs that is left behind and that nobody calls."""
+    return _AT_REST_USD + provisioned * _PROVISIONED_PER_S_USD * _MONTH_S
+
+
+def open_per_hour_usd(calls_per_s: int) -> float:
+    """Return what strangers can make an open API cost, up to its throttle."""
+    return calls_per_s * _HOUR_S * _PER_CALL_USD

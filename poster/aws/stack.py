@@ -34,6 +34,13 @@ class Outputs:
     function: str
     alias: str
     table: str
+    authorization: str = "NONE"
+    endpoint_type: str | None = None  # None: a stack from before it was said
+
+    @property
+    def is_signed(self) -> bool:
+        """Return whether only signed calls are let through."""
+        return self.authorization == "AWS_IAM"
 
 
 class Stack:
@@ -65,6 +72,8 @@ class Stack:
                 function=values["FunctionName"],
                 alias=values["AliasName"],
                 table=values["TableName"],
+                authorization=values.get("Authorization", "NONE"),
+                endpoint_type=values.get("EndpointType"),
             )
         except KeyError as missing:
             raise StackError(

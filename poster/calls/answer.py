@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -51,6 +52,7 @@ class _Said(msgspec.Struct, rename="camel", gc=False):
     request_id: str | None = None
 
 
+_EXPIRED = re.compile(r"token included in the request is expired|Signature expired")
 _decode = msgspec.json.Decoder(_Said).decode
 
 
@@ -64,11 +66,16 @@ def read_answer(
 ) -> Answer:
     """Return what a complete answer says.
 
+    A call that API Gateway refuses because our own credentials have expired says nothing of the
+    deploy: it is ``unknown``, not a failure that a caller saw.
+
     The request id in the body is the function's own and stands in the table's row too;
     ``gateway_id``, from a header, is for answers that no function made. The others are from headers
     too: an Invoke answers 200 when the function crashes, and names its error there.
     """
     said = _said_in(body)
+    if status == 403 and _EXPIRED.search(said.message or ""):
+        return Answer("unknown", status, error=short_error("CredentialsExpired", said.message))
     is_ok = 200 <= status < 300 and function_error is None
     what = f"HTTP {status}" if function_error is None else f"function error {function_error}"
     return Answer(

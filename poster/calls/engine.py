@@ -25,12 +25,13 @@ import urllib3
 
 from poster.calls.answer import MAX_BODY_BYTES, Answer, read_answer, short_error, unreadable
 from poster.calls.background import Background
-from poster.calls.request import TODO_REQUEST, todo_id
+from poster.calls.request import TODO_REQUEST, Headers, Request, todo_id
 from poster.calls.schedule import ClosedLoop, Loop
 from poster.rows.clock import Clock
 from poster.rows.record import Observation, Outcome
 
 Emit = Callable[[Observation], None]
+Sign = Callable[[Request, str, bytes | None], Headers]  # of a request to a URL with a body
 CONNECT_TIMEOUT_S = 3.0  # TLS included
 # API Gateway gives a function up after 29 s and answers 504: an answer, where giving up earlier
 # ourselves would only be a call of unknown outcome.
@@ -72,6 +73,10 @@ class Engine(Protocol):
 class RequestsEngine:
     """One thread and one ``requests.Session`` per poster; closed loop only."""
 
+    def __init__(self, sign: Sign | None = None) -> None:
+        """``sign`` adds a signature to the headers of every call."""
+        self._sign = sign
+
     def run(self, load: Load, clock: Clock, emit: Emit, stop: Stop) -> None:
         """See Engine. Cannot abandon a call: it ends at the latest with its time-out."""
         if not isinstance(load.loop, ClosedLoop):
@@ -82,7 +87,7 @@ class RequestsEngine:
             Background(
                 f"poster-{poster}",
                 functools.partial(
-                    _Poster(load, loop, poster, clock, sequence, emit).run, place, stop
+                    _Poster(load, loop, poster, clock, sequence, emit, self._sign).run, place, stop
                 ),
                 on_end=stop.set,  # one that failed stops all
             )
@@ -121,7 +126,9 @@ class _Poster:
         clock: Clock,
         sequence: _Sequence,
         emit: Emit,
+        sign: Sign | None,
     ) -> None:
+        self._sign = sign
         self._load = load
         self._loop = loop
         self._poster = poster
@@ -151,11 +158,14 @@ class _Poster:
 
     def _answer_to(self, called: str) -> Answer:
         timeout = (self._load.connect_timeout_s, self._load.timeout_s)
+        body, headers = TODO_REQUEST.body_for(called), TODO_REQUEST.headers
+        if self._sign is not None:
+            headers = self._sign(TODO_REQUEST, self._load.endpoint, body)
         try:
             with self._session.post(
                 self._load.endpoint,
-                data=TODO_REQUEST.body_for(called),
-                headers=dict(TODO_REQUEST.headers),
+                data=body,
+                headers=dict(headers),
                 timeout=timeout,
                 allow_redirects=False,
                 stream=True,

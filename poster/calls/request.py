@@ -13,13 +13,15 @@ import json
 TITLE = "アレを買う"  # the published experiment's todo: "buy that one"
 PLACEHOLDER = "{todo_id}"
 
+Headers = tuple[tuple[str, str], ...]
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
     """The same for every call but for its id."""
 
     method: str = "POST"
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     body: str | None = None
 
     def body_for(self, todo_id: str) -> bytes | None:

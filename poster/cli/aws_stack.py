@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -18,7 +18,13 @@ _NOTHING_YET = {"REVIEW_IN_PROGRESS", None}  # an abandoned change set made a st
 MANAGED_STACK = "aws-sam-cli-managed-default"
 
 
-def agree(target: AwsTarget, stack_name: str, usd: float, asked: bool) -> None:
+def agree(
+    target: AwsTarget,
+    stack_name: str,
+    usd: float,
+    asked: bool,
+    more: Sequence[tuple[str, str]] = (),
+) -> None:
     """Show account, region, stack and cost in USD, and ask.
 
     Raises click.Abort when the answer is no, AwsError when there are no working credentials,
@@ -31,6 +37,8 @@ def agree(target: AwsTarget, stack_name: str, usd: float, asked: bool) -> None:
         ("Region", target.region),
         ("Stack", f"{stack_name} ({'new' if status in _NOTHING_YET else status})"),
         ("Cost", f"about USD {usd:.2f} for the calls, at list prices"),
+        *more,
+        ("Stays", f"stack {MANAGED_STACK}, with the bucket of SAM's uploads"),
     ]
     for name, said in lines:
         click.echo(f"{name:<8} {said}", err=True)

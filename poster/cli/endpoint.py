@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import requests
@@ -26,8 +26,15 @@ def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | None) -> str:
-    """Return the URL to call.
+class Chosen(NamedTuple):
+    """What to call."""
+
+    url: str
+    is_signed: bool  # the stack lets signed calls through only
+
+
+def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | None) -> Chosen:
+    """Return what to call.
 
     Raises click.UsageError unless exactly one way was chosen, AwsError and StackError when the
     stack cannot be read.
@@ -35,8 +42,9 @@ def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | 
     if (endpoint is None) == (stack_name is None):
         raise click.UsageError("name what to call: either --endpoint URL or --stack-name NAME")
     if endpoint is not None:
-        return checked_url(endpoint)
-    return Stack(str(stack_name), AwsTarget(region)).outputs().endpoint
+        return Chosen(checked_url(endpoint), is_signed=False)
+    outputs = Stack(str(stack_name), AwsTarget(region)).outputs()
+    return Chosen(outputs.endpoint, outputs.is_signed)
 
 
 def checked_url(url: str) -> str:

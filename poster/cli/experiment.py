@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from poster import bundle
-from poster.aws.cost import estimate_usd
+from poster.aws.cost import Estimate, estimate, left_per_month_usd, open_per_hour_usd
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.calls.curl_engine import CurlEngine
@@ -26,6 +26,7 @@ from poster.cli.live import Narrator, quiet_option
 from poster.cli.names import NameType
 from poster.cli.types import (
     FaultType,
+    ParameterType,
     WayType,
     keep_option,
     lag_option,
@@ -49,6 +50,7 @@ from poster.rows.journal import HISTORY, new_run_directory
 from poster.rows.tools import tool_versions
 
 RUNS = Path("runs")
+CALLS_PER_SECOND = "CallsPerSecond"  # the template's parameter
 EXIT_OF_VERDICT = {
     "clean": exit_codes.OK,
     "mixed": exit_codes.OK,
@@ -71,6 +73,7 @@ class ExperimentOptions:
     region: str | None
     strategy: Way
     error_budget: int
+    parameters: tuple[tuple[str, str], ...]
     lag: str
     seed: int
     faults: tuple[str, ...]
@@ -90,6 +93,12 @@ class ExperimentOptions:
         if self.application is not None:
             return self.application
         return Path() if Path("template.yaml").exists() else bundle.SUBJECT
+
+    @property
+    def estimate(self) -> Estimate:
+        """Return what the run takes."""
+        hold_s = self.strategy.hold_s
+        return estimate(self.posters, self.pause, self.deploys, hold_s, self.gate)
 
     @property
     def run_name(self) -> str:
@@ -171,6 +180,14 @@ class ExperimentOptions:
     metavar="DIR",
     help="Folder of the SAM application.  [default: this folder, else the one that poster brings]",
 )
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    type=ParameterType(),
+    metavar="NAME=VALUE",
+    help="Set a parameter of the template; repeatable.",
+)
 @click.option("--name", type=NameType(), help="Names the run's folder.  [default: the strategy]")
 @click.option(
     "--gate",
@@ -192,6 +209,7 @@ def experiment(**given: Any) -> None:
     options = ExperimentOptions(**given)
     clock = RunClock()
     options.strategy.require_target(options.target)
+    parameters = _parameters(options)
     target: LocalTarget | AwsTarget
     if options.target == "aws":
         target = AwsTarget(options.region)
@@ -200,14 +218,15 @@ def experiment(**given: Any) -> None:
         agree(
             target,
             options.stack_name,
-            estimate_usd(options.posters, options.pause, options.deploys),
+            options.estimate.usd,
             asked=not options.yes,
+            more=_said_of(options, parameters),
         )
     else:
         target = LocalTarget(Propagation(options.lag, options.seed, options.faults))
     directory = new_run_directory(RUNS, options.run_name, datetime.datetime.now(datetime.UTC))
     with _what_is_kept(directory):
-        result = _run(options, target, directory, clock)
+        result = _run(options, parameters, target, directory, clock)
     if options.verbose:
         click.echo((directory / "report.txt").read_text(encoding="utf-8"))
     click.echo(answer(result, f"open {directory / PAGE}", f"poster report {directory}"), nl=False)
@@ -226,10 +245,47 @@ def _what_is_kept(directory: Path) -> Iterator[None]:
         raise
 
 
+def _parameters(options: ExperimentOptions) -> dict[str, str]:
+    """Return what of the template is set. Raises click.UsageError for what it does not have."""
+    given = dict(options.parameters)
+    template = options.application_folder / "template.yaml"
+    known = StagedApplication(options.application_folder).parameters() if template.exists() else {}
+    for name in given:
+        if name not in known:
+            raise click.UsageError(f"{template} has no parameter {name}; it has {', '.join(known)}")
+    ours = {"Number": str(options.number), CALLS_PER_SECOND: str(options.estimate.calls_per_s)}
+    return {name: value for name, value in ours.items() if name in known} | given
+
+
+def _said_of(options: ExperimentOptions, parameters: dict[str, str]) -> list[tuple[str, str]]:
+    """Return what else the caller is to know before anything is made."""
+    provisioned = int(parameters.get("ProvisionedConcurrency", 0))
+    kept = f"about USD {left_per_month_usd(provisioned):.2f} a month while nobody calls it"
+    lines = [("Takes", f"about {options.estimate.hours * 60:.0f} minutes"), ("If kept", kept)]
+    if parameters.get("Authorization", "NONE") == "NONE":
+        calls_per_s = int(parameters.get(CALLS_PER_SECOND, 10_000))
+        lines.append(
+            (
+                "Open",
+                f"whoever knows the URL can write to it, up to {calls_per_s} calls/s (USD"
+                f" {open_per_hour_usd(calls_per_s):.2f} an hour); --parameter"
+                " Authorization=AWS_IAM closes it",
+            )
+        )
+    return lines
+
+
 def _run(
-    options: ExperimentOptions, target: LocalTarget | AwsTarget, directory: Path, clock: RunClock
+    options: ExperimentOptions,
+    parameters: dict[str, str],
+    target: LocalTarget | AwsTarget,
+    directory: Path,
+    clock: RunClock,
 ) -> Result:
-    settings: dict[str, Any] = {"strategy": options.strategy.text}
+    settings: dict[str, Any] = {
+        "strategy": options.strategy.text,
+        "parameters": dict(options.parameters),
+    }
     if isinstance(target, LocalTarget):
         settings["propagation"] = target.propagation.as_setting()
     plan = Plan(
@@ -256,11 +312,11 @@ def _run(
             application=application,
             sam=SamCli(sam, target.environment, directory / "sam.log"),
             stack=Stack(options.stack_name, target),
-            parameters={"Number": str(options.number)},
+            parameters=parameters,
             clock=clock,
             budget=ErrorBudget(options.error_budget, failed=lambda: watch.failed),
         )
-        rig = Rig(target, site, options.strategy, CurlEngine(), watch, narrator)
+        rig = Rig(target, site, options.strategy, CurlEngine, watch, narrator)
         if isinstance(target, AwsTarget):
             opened.enter_context(
                 removed_afterwards(

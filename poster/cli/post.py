@@ -10,6 +10,7 @@ import click
 from poster.calls.engine import Load, RequestsEngine
 from poster.calls.posting import Posting
 from poster.calls.schedule import PAUSE_S, ClosedLoop
+from poster.calls.signing import signer_for
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_endpoint, endpoint_options
 from poster.cli.live import LiveCounts
@@ -45,13 +46,14 @@ def post(
       sam build && sam deploy
       touch finish.txt
     """
-    url = chosen_endpoint(endpoint, stack_name, region)
+    url, is_signed = chosen_endpoint(endpoint, stack_name, region)
     if FINISH.exists():
         raise PosterError(f"{FINISH} is there already: remove it to start posting")
     tally = LiveCounts()
     load = Load(endpoint=url, posters=(index,), loop=ClosedLoop(posters=1, pause_s=pause))
+    engine = RequestsEngine(signer_for(url, region) if is_signed else None)
     interrupted = False
-    with Posting(RequestsEngine(), load, RunClock(), tally.add) as posting:
+    with Posting(engine, load, RunClock(), tally.add) as posting:
         try:
             while not FINISH.exists() and not posting.wait(LOOK_EVERY_S):
                 pass

@@ -131,7 +131,8 @@ def run(
     history is whole either way. Deploy by any means meanwhile, then read the history with
     `poster report DIR`.
     """
-    url = chosen_endpoint(endpoint, stack_name, region)
+    url, is_signed = chosen_endpoint(endpoint, stack_name, region)
+    exchange_chosen["sign"] = exchange_chosen["sign"] or is_signed
     loop: Loop
     if rate is None:
         if calls is not None:

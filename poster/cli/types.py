@@ -11,6 +11,12 @@ from poster.deploy.ways import Way, WayError, parse_way
 from poster.local.faults import FaultError, parse_faults
 from poster.local.lag import LagError, parse_lag
 
+# Parameters of the template that other options stand for.
+OURS = {
+    "Number": "see --number",
+    "ConfigMarker": "it tells releases apart",
+    "DeploymentPreference": "see --strategy codedeploy:NAME",
+}
 DEFAULT_SEED = 35  # its windows are near the model's median; those of 0 happen to be long
 
 
@@ -27,6 +33,23 @@ class WayType(click.ParamType[Way]):
             return parse_way(value)
         except WayError as error:
             self.fail(str(error), param, ctx)
+
+
+class ParameterType(click.ParamType[tuple[str, str]]):
+    """A parameter of the template and its value."""
+
+    name = "parameter"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, str]:
+        """Return name and value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, given = str(value).partition("=")
+        if not equals or not name.isalnum():
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+        if name in OURS:
+            self.fail(f"{name} is set by the experiment itself: {OURS[name]}", param, ctx)
+        return name, given
 
 
 class LagType(click.ParamType[str]):

@@ -77,7 +77,8 @@ def plan(options: Options, clock: Clock) -> Plan:
 
 
 def _services(options: Options, target: AwsTarget, client: Any, clock: Clock) -> list[Service]:
-    functions, endpoint = _functions(options, target)
+    functions, endpoint, is_signed = _functions(options, target)
+    options = dataclasses.replace(options, sign=options.sign or is_signed)
     if options.endpoints and len(functions) > 1:
         raise click.UsageError(
             f"--endpoint goes with one function, and stack {options.stack_name} has"
@@ -125,15 +126,18 @@ def _service(
 
 def _functions(
     options: Options, target: AwsTarget
-) -> tuple[list[tuple[str, str | None]], str | None]:
-    """Return the functions, each with its alias, and the endpoint of a stack that names one."""
+) -> tuple[list[tuple[str, str | None]], str | None, bool]:
+    """Return the functions, each with its alias, and the endpoint of a stack that names one.
+
+    Last comes whether the stack lets signed calls through only.
+    """
     if options.stack_name is None:
-        return options.functions, None
+        return options.functions, None, False
     stack = Stack(options.stack_name, target)
     own = stack.own_outputs()
     if own is not None:
-        return [(own.function, own.alias)], own.endpoint
-    return [*stack.aliases()], None
+        return [(own.function, own.alias)], own.endpoint, own.is_signed
+    return [*stack.aliases()], None, False
 
 
 def _endpoints(options: Options, urls: Sequence[str]) -> list[Probed]:

@@ -20,6 +20,7 @@ _ALIAS_LINE = re.compile(r"^ +AutoPublishAlias:.*\n", re.MULTILINE)
 _PROVISIONED = re.compile(
     r"^(?P<indent> +)ProvisionedConcurrencyConfig:.*\n(?:(?P=indent) +.*\n)*", re.MULTILINE
 )
+_QUALIFIED = re.compile(r"(\$\{\w+\.Arn\}):\w+(?=/invocations)")
 _NEEDED = ("template.yaml", "samconfig.toml")
 
 
@@ -90,7 +91,8 @@ class StagedApplication:
         template, lines = _ALIAS_LINE.subn("", file.read_text(encoding="utf-8"))
         if lines != 1:
             raise DeployError(f"template.yaml has {lines} AutoPublishAlias lines; want 1")
-        file.write_text(_PROVISIONED.sub("", template), encoding="utf-8")
+        template = _QUALIFIED.sub(r"\1", _PROVISIONED.sub("", template))
+        file.write_text(template, encoding="utf-8")
 
     def parameters(self) -> dict[str, str | None]:
         """Return the template's parameters with their defaults; None: it has none."""

@@ -9,6 +9,8 @@ steps are yielded when ``sam`` next says something, so they may follow steps of 
 from __future__ import annotations
 
 import contextlib
+import math
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -47,6 +49,15 @@ def watched(
             yield from watch.taken()
             yield step
     yield from watch.taken()
+
+
+def hold_s(configuration: str) -> float:
+    """Return how long a configuration of CodeDeploy's own takes; 0 of one that is not known."""
+    if found := re.search(r"Canary\d+Percent(\d+)Minutes?$", configuration):
+        return 60.0 * int(found[1])
+    if found := re.search(r"Linear(\d+)PercentEvery(\d+)Minutes?$", configuration):
+        return 60.0 * int(found[2]) * math.ceil(100 / max(1, int(found[1])))
+    return 0.0
 
 
 def shift_between(before: Alias, now: Alias) -> dict[str, Any] | None:

@@ -31,6 +31,7 @@ class Way:
     text: str  # as it was given
     deploy: Deploy  # to a stack that is there
     first: Deploy = sam.deploy  # makes the stack
+    hold_s: float = 0.0  # how long it keeps callers between the versions, where that is planned
 
     def require_target(self, target: str) -> None:
         """Raise WayError where this way does not work on ``target``."""
@@ -70,7 +71,8 @@ def _percent_and_seconds(given: str) -> tuple[float, float]:
 
 
 def _shifted(text: str, stages: list[Hold]) -> Way:
-    return Way(text, partial(shifted.deploy, stages=stages))
+    hold_s = sum(stage.hold_s for stage in stages)
+    return Way(text, partial(shifted.deploy, stages=stages), hold_s=hold_s)
 
 
 def _codedeploy(text: str, given: str) -> Way:
@@ -81,6 +83,7 @@ def _codedeploy(text: str, given: str) -> Way:
         text,
         partial(codedeploy.deploy, configuration=given),
         first=partial(codedeploy.deploy_stack, configuration=given),
+        hold_s=codedeploy.hold_s(given),
     )
 
 

@@ -17,7 +17,7 @@ from poster.judge.analysis import Result
 from poster.judge.safe import safe_in_all
 from poster.judge.stages import Stage
 from poster.judge.transition import Transition
-from poster.rows.record import StepName
+from poster.rows.record import Run, StepName
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def line_of(result: Result) -> Line:
     first_stages = [each.stages[0] for each in transitions if each.stages]
     propagation = result.run.settings.get("propagation")
     return Line(
-        way=str(result.run.settings.get("strategy", result.run.run_id)),
+        way=_way(result.run),
         propagation=str(propagation.get("lag")) if isinstance(propagation, dict) else "real",
         deploys=len(transitions),
         deploy_s=_median(_deploy_times_s(result)),
@@ -76,6 +76,15 @@ def line_of(result: Result) -> Line:
         p99_during_ms=_median(each.latency_ms["during"]["p99"] for each in transitions),
         verdict=result.verdict,
         safe_s=safe_in_all(result.safe).s,
+    )
+
+
+def _way(run: Run) -> str:
+    """Return how the run deployed, with the parameters that were set for it."""
+    parameters = run.settings.get("parameters")
+    given = parameters.items() if isinstance(parameters, dict) else ()
+    return " ".join(
+        [str(run.settings.get("strategy", run.run_id)), *(f"{name}={to}" for name, to in given)]
     )
 
 

@@ -125,7 +125,7 @@ def run(tmp_path: Path, world: World, **parts: Any) -> Path:
     deploy = FakeDeployer(world, clock, **parts).deploy
     way = Way("fake", deploy, first=deploy)
     site = Site(None, None, FakeStack(world), {}, clock)
-    run_experiment(plan, Rig(world, site, way, engine, Watch(), Silent()))
+    run_experiment(plan, Rig(world, site, way, lambda exchange: engine, Watch(), Silent()))
     return directory
 
 

@@ -93,7 +93,7 @@ def test_the_alias_in_the_outputs_is_the_published_one(resources: dict[str, Any]
 
 def test_the_api_calls_the_alias_and_has_one_stage(resources: dict[str, Any]) -> None:
     (api,) = of_type(resources, "AWS::ApiGateway::RestApi")
-    assert "${TodoFunctionAliasSample}" in json.dumps(api["Properties"]["Body"])
+    assert "${TodoFunction.Arn}:Sample/invocations" in json.dumps(api["Properties"]["Body"])
     (stage,) = of_type(resources, "AWS::ApiGateway::Stage")
     assert stage["Properties"]["StageName"] == "Prod"
     (deployment,) = of_type(resources, "AWS::ApiGateway::Deployment")
@@ -163,3 +163,15 @@ def test_every_waiver_has_a_reason() -> None:
     ]
     assert waivers
     assert all(waiver["id"] and len(waiver["comment"]) > 20 for waiver in waivers)
+
+
+def test_the_api_is_regional_throttled_and_signed_by_parameter(resources: dict[str, Any]) -> None:
+    (api,) = of_type(resources, "AWS::ApiGateway::RestApi")
+    (stage,) = of_type(resources, "AWS::ApiGateway::Stage")
+    assert api["Properties"]["EndpointConfiguration"]["Types"] == [{"Ref": "EndpointType"}]
+    assert TEMPLATE["Parameters"]["EndpointType"]["Default"] == "REGIONAL"
+    (settings,) = stage["Properties"]["MethodSettings"]
+    assert settings["ThrottlingRateLimit"] == {"Ref": "CallsPerSecond"}
+    assert TEMPLATE["Parameters"]["Authorization"]["Default"] == "NONE"
+    security = api["Properties"]["Body"]["paths"]["/todo"]["post"]["security"]
+    assert security == {"Fn::If": ["IsSigned", [{"sigv4": []}], {"Ref": "AWS::NoValue"}]}

@@ -81,6 +81,12 @@ def test_outputs_name_what_is_deployed_and_where_it_is_reached() -> None:
     )
 
 
+def test_a_stack_says_whether_its_calls_must_be_signed() -> None:
+    closed = Stack("x", FakeAws(outputs={**OUTPUTS, "Authorization": "AWS_IAM"})).outputs()
+    assert closed.is_signed
+    assert not Stack("x", FakeAws()).outputs().is_signed
+
+
 def test_a_missing_stack_is_no_error_until_its_outputs_are_needed() -> None:
     stack = Stack("todo-sample-1", FakeAws(status=None))
     assert stack.status() is None

@@ -70,3 +70,20 @@ def test_the_functions_own_request_id_comes_before_the_gateways() -> None:
     assert read_answer(502, b'{"message":"Internal server error"}', "gateway").request_id == (
         "gateway"
     )
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The security token included in the request is expired",
+        "Signature expired: 20261125T000000Z is now earlier than 20261125T001000Z",
+    ],
+)
+def test_our_own_expired_credentials_are_no_failure_that_a_caller_saw(message: str) -> None:
+    answer = read_answer(403, json.dumps({"message": message}).encode(), "id")
+    assert (answer.outcome, answer.status) == ("unknown", 403)
+    assert answer.error.startswith("CredentialsExpired: ")
+
+
+def test_any_other_403_stays_a_failure() -> None:
+    assert read_answer(403, b'{"message":"Forbidden"}', "id").outcome == "fail"

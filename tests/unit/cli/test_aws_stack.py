@@ -70,3 +70,10 @@ def test_what_stays_after_the_removal_is_said(
     with removed_afterwards(stack, "eu-west-1", Sam(), SimpleNamespace(path=tmp_path), keep=False):
         pass
     assert "Left: stack aws-sam-cli-managed-default" in capsys.readouterr().err
+
+
+def test_the_prompt_says_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    agree(Account("CREATE_COMPLETE"), "x", 0.05, asked=False, more=[("Open", "to everybody")])
+    said = capsys.readouterr().err
+    assert "Open     to everybody" in said
+    assert "Stays    stack aws-sam-cli-managed-default" in said

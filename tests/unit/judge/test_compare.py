@@ -38,6 +38,13 @@ def test_a_line_names_the_way_and_what_was_simulated() -> None:
     assert line("aaa|bbb", lag=None).propagation == "real"
 
 
+def test_a_line_names_the_parameters_that_were_set() -> None:
+    run = run_of("aaa|bbb")
+    settings = {**run.run.settings, "parameters": {"ProvisionedConcurrency": "2"}}
+    run = dataclasses.replace(run, run=structs.replace(run.run, settings=settings))
+    assert line_of(analyse(run, rows=None)).way == "sam ProvisionedConcurrency=2"
+
+
 def test_a_clean_cut_has_no_window_and_nothing_stale() -> None:
     clean = line("aaaaaaaaaa|bbbbbbbbbb")
     assert (clean.window_s, clean.stale_share, clean.inversions, clean.failed) == (0, 0, 0, 0)
