@@ -26,6 +26,8 @@ from typing import Any, Protocol
 
 from msgspec import structs
 
+from poster.aws.collecting import LOG_STREAMS, write_lines
+from poster.aws.errors import AwsError
 from poster.aws.stack import Outputs, Stack
 from poster.aws.target import Target
 from poster.calls.curl_call import Exchange
@@ -56,7 +58,6 @@ BASELINE_ANSWERS = 3  # per poster, before the first deploy
 PROBES_PER_S = 50.0
 WARM_ANSWERS = 3  # per poster, before the gate begins to ask
 PAGE = "report.html"
-LOG_STREAMS = "log_streams.txt"  # on AWS one per execution environment, named like instance_id
 QUIET_S = 8.0  # without an old answer; the published runs' longest gap between two was 3.3 s
 TAKE_OVER_TIMEOUT_S = 180.0
 
@@ -159,9 +160,14 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
             narrator.phase("draining calls in flight")
 
     narrator.phase("collecting the table and the log streams")
-    _save_rows(stack, outputs, plan.directory / ROWS)
-    streams = stack.log_streams(stack.log_group(outputs))
-    (plan.directory / LOG_STREAMS).write_text("".join(f"{name}\n" for name in sorted(streams)))
+    try:
+        _collect(stack, outputs, plan.directory)
+    except AwsError as error:
+        save_result(plan.directory)
+        raise ExperimentError(
+            f"the run is whole, its table and logs could not be collected: {error}; then run:"
+            f" poster collect {plan.directory}"
+        ) from error
     return save_result(plan.directory)
 
 
@@ -217,6 +223,8 @@ def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
             **plan.settings,
             "releases": releases,
             "id_prefix": _id_prefix(rig),
+            "stack": rig.site.stack.name,
+            "region": rig.target.environment.get("AWS_REGION"),
             "endpoint_type": outputs.endpoint_type,
             "authorization": outputs.authorization,
         },
@@ -272,7 +280,7 @@ def _pass_gate(rig: Rig, outputs: Outputs, release: Release, plan: Plan) -> Step
     return structs.replace(step, detail={**step.detail, "settled_ns": settled_ns})
 
 
-def _save_rows(stack: Stack, outputs: Outputs, path: Path) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for row in stack.rows(outputs):
-            file.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
+def _collect(stack: Stack, outputs: Outputs, directory: Path) -> None:
+    rows = (json.dumps(row, ensure_ascii=False, sort_keys=True) for row in stack.rows(outputs))
+    write_lines(directory / ROWS, rows)
+    write_lines(directory / LOG_STREAMS, sorted(stack.log_streams(stack.log_group(outputs))))

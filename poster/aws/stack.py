@@ -112,7 +112,7 @@ class Stack:
     @told()
     def alias_version(self) -> str | None:
         """Return the version that the control plane says the alias points at; None: no stack."""
-        arn = self._physical_id("AWS::Lambda::Alias")
+        arn = self.physical_id("AWS::Lambda::Alias")
         if arn is None:
             return None
         # arn:aws:lambda:REGION:ACCOUNT:function:NAME:ALIAS
@@ -123,7 +123,7 @@ class Stack:
     @told()
     def used_table(self) -> str | None:
         """Return the name of the stack's table if it holds rows; None also without a stack."""
-        table = self._physical_id("AWS::DynamoDB::Table")
+        table = self.physical_id("AWS::DynamoDB::Table")
         if table is None or next(self.items(table), None) is None:
             return None
         return table
@@ -160,7 +160,7 @@ class Stack:
         return configuration.get("LoggingConfig", {}).get("LogGroup", default)
 
     @told()
-    def _physical_id(self, resource_type: str) -> str | None:
+    def physical_id(self, resource_type: str) -> str | None:
         """Return the id of the stack's resource of a type; None where there is none yet.
 
         Unlike outputs, resources can be read while the stack is being made.

@@ -6,7 +6,9 @@ environment in which ``sam`` runs; it never decides what is called or deployed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime
 import os
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -104,6 +106,18 @@ class AwsTarget:
 
     def settled_unix_ns(self) -> int | None:
         """See Target. AWS does not tell."""
+        return None
+
+    def credentials_expire_at(self) -> datetime.datetime | None:
+        """Return when they do; None where nobody says so."""
+        credentials = self._session.get_credentials()
+        # botocore tells nobody but itself when credentials that it renews would expire.
+        known = getattr(credentials, "_expiry_time", None)
+        if isinstance(known, datetime.datetime):
+            return known
+        said = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.fromisoformat(said) if said else None
         return None
 
     def identity(self) -> Identity:

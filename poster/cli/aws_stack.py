@@ -7,14 +7,13 @@ from contextlib import contextmanager
 
 import click
 
+from poster.aws.checkup import DEPLOYABLE, NOTHING_YET
 from poster.aws.stack import Stack, StackError
 from poster.aws.target import AwsTarget
 from poster.deploy.application import StagedApplication
 from poster.deploy.release import DeployError
 from poster.deploy.sam_cli import SamCli
 
-_DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
-_NOTHING_YET = {"REVIEW_IN_PROGRESS", None}  # an abandoned change set made a stack of nothing
 MANAGED_STACK = "aws-sam-cli-managed-default"
 
 
@@ -35,7 +34,7 @@ def agree(
     lines = [
         ("Account", f"{identity.account} ({identity.arn})"),
         ("Region", target.region),
-        ("Stack", f"{stack_name} ({'new' if status in _NOTHING_YET else status})"),
+        ("Stack", f"{stack_name} ({'new' if status in NOTHING_YET else status})"),
         ("Cost", f"about USD {usd:.2f} for the calls, at list prices"),
         *more,
         ("Stays", f"stack {MANAGED_STACK}, with the bucket of SAM's uploads"),
@@ -48,7 +47,7 @@ def agree(
 
 
 def _refuse_unless_deployable(stack_name: str, status: str | None, region: str) -> None:
-    if status is None or status in _NOTHING_YET or status in _DEPLOYABLE:
+    if status is None or status in NOTHING_YET or status in DEPLOYABLE:
         return
     if status.endswith("_IN_PROGRESS"):
         raise StackError(f"stack {stack_name} is busy ({status}): wait until it is done")
@@ -67,7 +66,7 @@ def removed_afterwards(
     After an error nothing is removed: the stack may be needed to see what went wrong. What is left
     and how to remove it is said on standard error.
     """
-    was_there = stack.status() not in _NOTHING_YET
+    was_there = stack.status() not in NOTHING_YET
     try:
         yield
     except BaseException:

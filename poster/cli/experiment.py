@@ -20,7 +20,7 @@ from poster.aws.target import AwsTarget
 from poster.calls.curl_engine import CurlEngine
 from poster.calls.schedule import PAUSE_S, POSTERS
 from poster.calls.watch import Watch
-from poster.cli import exit_codes
+from poster.cli import doctor, exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.live import Narrator, quiet_option
 from poster.cli.names import NameType
@@ -36,9 +36,10 @@ from poster.cli.types import (
     yes_option,
 )
 from poster.deploy.application import StagedApplication
+from poster.deploy.release import DeployError
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.sam_tool import find_sam
-from poster.deploy.samconfig import SAMCONFIG, forget_account, refuse_other_account
+from poster.deploy.samconfig import SAMCONFIG, forget_account
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
 from poster.experiment import PAGE, Plan, Rig, run_experiment
@@ -213,7 +214,7 @@ def experiment(**given: Any) -> None:
     target: LocalTarget | AwsTarget
     if options.target == "aws":
         target = AwsTarget(options.region)
-        refuse_other_account(options.application_folder / SAMCONFIG, target.region, target.profile)
+        _refuse_faults(options, target)
         # Nothing is written or made before the caller has agreed.
         agree(
             target,
@@ -255,6 +256,20 @@ def _parameters(options: ExperimentOptions) -> dict[str, str]:
             raise click.UsageError(f"{template} has no parameter {name}; it has {', '.join(known)}")
     ours = {"Number": str(options.number), CALLS_PER_SECOND: str(options.estimate.calls_per_s)}
     return {name: value for name, value in ours.items() if name in known} | given
+
+
+def _refuse_faults(options: ExperimentOptions, target: AwsTarget) -> None:
+    """Show what `poster doctor` finds. Raises PosterError for what would break the run."""
+    looked = doctor.account(
+        target, options.application_folder, options.stack_name, options.estimate.hours
+    )
+    found = list(looked)
+    doctor.show(found)
+    for each in found:
+        if each.name == "identity" and each.grade == "fault":
+            target.identity()  # raises what it found, with its exit code
+        if each.grade == "fault":
+            raise DeployError(f"{each.name}: {each.said}")
 
 
 def _said_of(options: ExperimentOptions, parameters: dict[str, str]) -> list[tuple[str, str]]:

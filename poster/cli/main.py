@@ -20,7 +20,9 @@ from poster.errors import PosterError
 from poster.version import VERSION
 
 COMMANDS = (
+    "collect",
     "compare",
+    "doctor",
     "excerpt",
     "experiment",
     "export",

@@ -153,7 +153,8 @@ def run(
         clock = RunClock()
         prefix = "" if stack_name is None else run_prefix(clock.origin_unix_ns)
         load = Load(url, numbers, loop, connect_timeout_s, timeout_s, id_prefix=prefix)
-        row = _run_row(directory.name, load, exchange, clock)
+        where = {"stack": stack_name, "region": region} if stack_name is not None else {}
+        row = _run_row(directory.name, load, exchange, clock, where)
         with Journal(directory / HISTORY, row) as journal:
             if out is None:
                 point_latest_at(directory)
@@ -174,9 +175,12 @@ def _directory(out: Path | None) -> Path:
     return out
 
 
-def _run_row(run_id: str, load: Load, exchange: Exchange, clock: RunClock) -> Run:
+def _run_row(
+    run_id: str, load: Load, exchange: Exchange, clock: RunClock, where: dict[str, str | None]
+) -> Run:
     loop = load.loop
     settings: dict[str, Any] = {
+        **where,
         "method": exchange.request.method,
         "first_poster": load.posters[0],
         "id_prefix": load.id_prefix,

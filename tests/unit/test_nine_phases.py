@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from poster.aws.errors import NoPermissionError
 from poster.aws.stack import Outputs
 from poster.calls.engine import Emit, Load
 from poster.calls.watch import Watch
@@ -31,6 +32,7 @@ class World:
 
     def __init__(self) -> None:
         self.marker = ""
+        self.credentials_expire = False
         self.items: list[dict[str, Any]] = []
 
     def client(self, service: str) -> Any:
@@ -59,6 +61,8 @@ class FakeStack:
         yield from self._world.items
 
     def log_group(self, outputs: Outputs) -> str:
+        if self._world.credentials_expire:
+            raise NoPermissionError("the credentials have expired: sign in again")
         return "/todo"
 
     def log_streams(self, log_group: str) -> list[str]:
@@ -198,3 +202,11 @@ def test_on_a_stack_in_an_account_todo_ids_are_the_runs_own(tmp_path: Path) -> N
 def test_on_a_fresh_local_table_todo_ids_are_as_published(tmp_path: Path) -> None:
     _, *rows = rows_of(run(tmp_path, World()))
     assert next(row for row in rows if isinstance(row, Observation)).todo_id == "t01-0001"
+
+
+def test_credentials_that_expire_pause_the_collecting_and_not_the_run(tmp_path: Path) -> None:
+    world = World()
+    world.credentials_expire = True
+    with pytest.raises(ExperimentError, match=r"sign in again; then run: poster collect .*one$"):
+        run(tmp_path, world)
+    assert (tmp_path / "runs" / "one" / "result.json").exists()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from test_stack import OUTPUTS, FakeAws
+
+from poster.aws.collecting import collect
+from poster.aws.errors import NoPermissionError
+from poster.aws.stack import Stack
+
+BEGIN = datetime.datetime(2026, 11, 25, 12, 0, tzinfo=datetime.UTC)
+END = BEGIN + datetime.timedelta(minutes=5)
+
+
+class Account(FakeAws):
+    """A stack whose run has been; ``refuses`` names the operations that are refused, and how."""
+
+    def __init__(self, **refuses: str) -> None:
+        super().__init__(outputs=OUTPUTS)
+        self._refuses = refuses
+        self._page = ""
+
+    def get_paginator(self, operation: str) -> Account:
+        if operation in self._refuses:
+            said = {"Error": {"Code": self._refuses[operation], "Message": "it is expired"}}
+            raise botocore.exceptions.ClientError(said, operation)
+        self._page = operation
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        late = END + datetime.timedelta(hours=1)
+        return {
+            "scan": [
+                {"Items": [{"todoId": {"S": "abc-t01-0001"}}, {"todoId": {"S": "old-t01-0001"}}]}
+            ],
+            "describe_log_streams": [{"logStreams": [{"logStreamName": "two"}]}],
+            "filter_log_events": [{"events": [{"timestamp": 1, "message": "REPORT RequestId: x"}]}],
+            "describe_stack_events": [
+                {"StackEvents": [{"Timestamp": BEGIN, "EventId": "1"}, {"Timestamp": late}]}
+            ],
+        }[self._page]
+
+    def get_metric_statistics(self, **request: Any) -> dict[str, Any]:
+        return {"Datapoints": [{"Timestamp": BEGIN, "Sum": 2.0}]}
+
+
+def collected(account: Account, directory: Path) -> dict[str, str]:
+    stack = Stack("todo-sample-1", account)
+    return collect(stack, directory, (BEGIN, END), "abc-", "rows.jsonl")
+
+
+def test_rows_logs_metrics_and_events_of_this_run_are_fetched(tmp_path: Path) -> None:
+    had = collected(Account(), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert [row["todoId"] for row in rows] == ["abc-t01-0001"], "not another run's"
+    assert "REPORT RequestId" in (tmp_path / "reports.jsonl").read_text()
+    assert (tmp_path / "log_streams.txt").read_text() == "two\n"
+    assert len((tmp_path / "stack_events.jsonl").read_text().splitlines()) == 1
+    assert '"metric": "Throttles"' in (tmp_path / "metrics.jsonl").read_text()
+    assert had["rows.jsonl"] == "1 lines"
+
+
+def test_a_part_that_is_refused_is_said_and_the_others_are_fetched(tmp_path: Path) -> None:
+    had = collected(Account(filter_log_events="Throttling"), tmp_path)
+    assert had["reports.jsonl"].startswith("not collected: filter_log_events was refused")
+    assert not (tmp_path / "reports.jsonl").exists()
+    assert had["metrics.jsonl"] == "10 lines"
+
+
+def test_expired_credentials_stop_the_collecting_and_keep_what_was_fetched(tmp_path: Path) -> None:
+    with pytest.raises(NoPermissionError, match="sign in again"):
+        collected(Account(filter_log_events="ExpiredTokenException"), tmp_path)
+    assert (tmp_path / "rows.jsonl").exists()
