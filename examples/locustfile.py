@@ -149,11 +149,13 @@ class Poster(FastHttpUser):
         clock, planned_ns = self._worker.clock, self._due_ns
         called = todo_id(self._poster, next(self._numbers))
         seq, sent_ns = self._worker.start_call()
-        answer = self._unanswered("ABANDONED", "left in flight when posting was stopped")
+        answer: Answer | None = None
         try:
             answer = self._answer_to(called)
         finally:  # Locust ends a user in the middle of a call with GreenletExit
             ended_ns = clock.now_ns()
+            if answer is None:
+                answer = self._unanswered("ABANDONED", "left in flight when posting was stopped")
             received_ns = None if answer.status is None else ended_ns
             self._due_ns = self._loop.next_due_ns(ended_ns)
             self._worker.journal.write(

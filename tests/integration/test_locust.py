@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -67,16 +68,39 @@ def test_a_master_and_two_workers_write_every_call_once(tmp_path: Path) -> None:
         answered = each.observations.filter(outcome="ok")
         assert set(answered["marker"].cast(str).to_list()) == {"aaa"}
         assert set(answered["todo_id"]) <= set(seen)
-        # In flight when Locust stopped: it may have reached the server or not, so it is unknown.
+        # In flight when Locust stopped: it may have reached the server or not, so it is unknown;
+        # only one that had no connection yet has failed.
         left = each.observations.filter(pl.col("outcome") != "ok")
-        assert set(left["outcome"]) <= {"unknown"}, left
         assert all(error.startswith("ABANDONED") for error in left["error"]), left
+        assert not set(left.filter(outcome="fail")["todo_id"]) & set(seen)
         assert len(left) <= 3
     report = merged_report(sorted(tmp_path.glob("worker-*")))
     assert report["calls"]["total"] == len(kept)
     assert [part["calls"] for part in report["merged"]] == [
         len(each.observations) for each in frames
     ]
+
+
+def test_a_call_that_is_left_in_flight_is_unknown_also_if_it_is_the_first(tmp_path: Path) -> None:
+    seen: list[str] = []
+    is_over = threading.Event()
+
+    def hold(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        seen.append(json.loads(body)["todoId"])
+        is_over.wait(30)
+
+    with http_server(hold) as url:
+        process = locust(
+            *("--headless", "--host", url, "--users", "2", "--spawn-rate", "2"),
+            *("--run-time", "2s", "--histories", str(tmp_path)),
+        )
+        output, _ = process.communicate(timeout=60)
+        is_over.set()
+    assert process.returncode == 0, output
+    (directory,) = tmp_path.iterdir()
+    calls = loading.load(directory).observations
+    assert {"t01-0001", "t02-0001"} >= set(calls["todo_id"]) >= set(seen) > set()
+    assert set(calls.filter(pl.col("todo_id").is_in(seen))["outcome"]) == {"unknown"}
 
 
 def merged_report(histories: list[Path]) -> dict[str, Any]:

@@ -97,6 +97,15 @@ def test_what_the_notebook_imports_exists() -> None:
     assert [each for each in found if not is_there(".".join(each))] == []
 
 
+def test_the_tables_that_contributors_are_sent_to_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = {path for path in re.findall(r"`([\w./-]+)`", text) if (ROOT / path).is_file()}
+    code = "\n".join((ROOT / path).read_text() for path in sorted(named))
+    tables = re.findall(r"`([A-Z]{4,})`", text)
+    assert tables
+    assert [each for each in tables if not re.search(rf"^{each}\b", code, re.MULTILINE)] == []
+
+
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_modules_that_a_comment_or_docstring_names_exist(source: Path) -> None:
     for name in re.findall(rf"``((?:{OURS})(?:\.\w+)+)``", source.read_text()):
