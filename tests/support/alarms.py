@@ -14,7 +14,7 @@ import numpy as np
 from poster.rows.record import Step
 from tests.support.truths import RATE, moved, result_of, step, told
 
-HISTORIES = 400
+HISTORIES = 100
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

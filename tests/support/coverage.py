@@ -2,7 +2,7 @@
 
     python -m tests.support.coverage docs/method.md
 
-draws 300 histories per setting and writes the tables between their marks in that file, that of
+draws 100 histories per setting and writes the tables between their marks in that file, that of
 false alarms (``tests.support.alarms``) too; the tests draw fewer.
 """
 
@@ -36,7 +36,7 @@ from tests.support.simulation import (
     uniform,
 )
 
-HISTORIES = 300
+HISTORIES = 100
 BAND_TIMES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0)
 
 SETTINGS = [

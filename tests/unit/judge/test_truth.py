@@ -11,6 +11,7 @@ from poster.judge.analysis import analyse
 from poster.report.text import headline
 from poster.rows.merge import merge
 from poster.rows.record import Observation
+from tests.support import alarms
 from tests.support.truths import (
     SWITCH_S,
     Rows,
@@ -408,6 +409,17 @@ def test_a_poster_that_is_silent_from_just_before_the_switch_is_unknown() -> Non
 @pytest.mark.parametrize("after_s", [0.2, 1, 4])
 def test_a_history_that_ends_soon_after_the_switch_is_not_clean(after_s: float) -> None:
     assert verdict(told(clean_cut, [moved()], seconds=SWITCH_S + after_s)) == "unknown"
+
+
+# 12. Failures that go on at one rate at all times.
+
+
+@pytest.mark.parametrize(
+    "setting", [alarms.SETTINGS[0], alarms.SETTINGS[5]], ids=lambda each: each.name
+)
+def test_failures_at_one_rate_blame_no_deploy(setting: alarms.Setting) -> None:
+    measured = alarms.alarms_of(setting, 40)
+    assert measured.broken + measured.beyond <= 0.12  # 5 %, and two standard deviations of 40 draws
 
 
 # 13. Steps name versions, answers name markers.
