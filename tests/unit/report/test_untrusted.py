@@ -76,9 +76,10 @@ def test_no_terminal_obeys_what_a_server_answered(run: Path) -> None:
 
 def test_no_file_is_made_to_do_what_a_server_answered(run: Path) -> None:
     poster(run.parent, "report", "run", "--format", "html", "--out", "p.html")
+    poster(run.parent, "report", "run", "--format", "markdown", "--out", "r.md")
     poster(run.parent, "report", "run", "--junit", "j.xml")
     poster(run.parent, "compare", "run", "run", "--plot", "c.svg")
-    for name in ("p.html", "j.xml", "c.svg"):
+    for name in ("p.html", "r.md", "j.xml", "c.svg"):
         text = (run.parent / name).read_text(encoding="utf-8")
         assert not CONTROL.search(text), name
         assert "<script>alert" not in text, name
