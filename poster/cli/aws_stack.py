@@ -87,7 +87,7 @@ def removed_afterwards(
         click.echo(f"Warning: {error}", err=True)
         _say_left(stack.name, region)
     click.echo(
-        f"Left: stack {MANAGED_STACK} with the bucket of SAM's uploads, shared by everything that"
+        f"Stays: stack {MANAGED_STACK} with the bucket of SAM's uploads, shared by everything that"
         " SAM deploys in this region",
         err=True,
     )

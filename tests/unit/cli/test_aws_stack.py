@@ -69,7 +69,7 @@ def test_what_stays_after_the_removal_is_said(
     stack = SimpleNamespace(name="todo-sample-1", status=lambda: None)
     with removed_afterwards(stack, "eu-west-1", Sam(), SimpleNamespace(path=tmp_path), keep=False):
         pass
-    assert "Left: stack aws-sam-cli-managed-default" in capsys.readouterr().err
+    assert "Stays: stack aws-sam-cli-managed-default" in capsys.readouterr().err
 
 
 def test_the_prompt_says_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
