@@ -14,6 +14,7 @@ from msgspec import Struct
 from docs.figures import draw, sections
 from docs.sections import NoSectionError, filled, section
 from poster.cli.main import main
+from poster.rows.journal import HISTORY, ROWS
 from poster.rows.record import Observation, Run, Step, StepName
 
 ROOT = Path(__file__).parents[2]
@@ -126,7 +127,7 @@ def commands_in(document: str) -> list[str]:
 COMMANDS = commands_in("README.md")
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("poster ")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith(".venv/bin/poster ")])
 def test_poster_commands_in_the_readme_parse(command: str) -> None:
     _, name, *arguments = shlex.split(command)
     subcommand = main.get_command(click.Context(main), name)
@@ -155,7 +156,7 @@ def test_sam_commands_in_the_readme_name_what_is_there(command: str) -> None:
 
 
 def test_the_readme_shows_nothing_but_these_kinds_of_commands() -> None:
-    known = ("poster ", "make ", "sam ", "touch finish.txt")
+    known = (".venv/bin/poster ", "make ", "sam ", "touch finish.txt")
     assert [command for command in COMMANDS if not command.startswith(known)] == []
 
 
@@ -182,3 +183,11 @@ def test_a_section_is_replaced_and_nothing_else() -> None:
 def test_a_page_without_the_two_lines_of_a_section_is_not_written(page: str) -> None:
     with pytest.raises(NoSectionError, match="put them back"):
         filled(page, "tea", "new\n")
+
+
+def test_every_file_that_a_run_leaves_has_a_line() -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE))
+    source = (ROOT / "poster" / "experiment.py").read_text(encoding="utf-8")
+    written = set(re.findall(r'"([\w.]+\.(?:txt|json|html))"', source))
+    assert listed == written | {HISTORY, ROWS, "sam.log", "app/"}

@@ -13,7 +13,7 @@ import pytest
 from poster.cli.wait import wait
 
 ROOT = Path(__file__).parents[3]
-SHOWN = ["examples/Makefile", "examples/github_actions.yml", "docs/gate.md"]
+SHOWN = ["examples/Makefile", "docs/gate.md"]
 VARIABLES = {
     "DISTRIBUTION": "E123",
     "FUNCTION": "shop",
