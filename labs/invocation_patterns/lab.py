@@ -26,7 +26,7 @@ from poster.deploy.release import Release
 from poster.deploy.site import Site
 from poster.rows import loading
 from poster.rows.clock import RunClock
-from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
+from poster.rows.journal import HISTORY, ROWS, Journal
 from poster.rows.record import Run
 from poster.rows.tools import tool_versions
 
@@ -101,7 +101,6 @@ def _run(on: Bench, rate_per_s: float, after_s: float, clock: RunClock) -> Evide
         load = Load(endpoint, tuple(range(1, len(PATTERNS) + 1)), loop)
         run = _run_row(on, endpoint, loop, clock)
         with Journal(on.directory / HISTORY, run) as journal:
-            point_latest_at(on.directory)
             for step in steps:
                 journal.write(step)
             on.narrator.phase(f"sending {rate_per_s:g} messages per second by each pattern")
