@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench soak test fmt lint types template unit integration test-labs rehearse checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime bench soak test fmt lint types template unit integration test-labs rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -96,6 +96,10 @@ LOCK := uv pip compile --quiet --custom-compile-command 'make lock' --universal 
 
 soak: setup ## ten minutes against a server that is killed again and again; flat, and every call accounted for
 	python -m bench.soak
+
+permissions: setup ## record what the commands call and write docs/permissions.md anew
+	pytest tests/rehearsal/test_aws_path.py --update-golden
+	python -m rehearsal.permissions
 
 lock: $(VENV)/.done ## resolve the pins anew
 	cd requirements && for tool in uv sam checkov; do $(LOCK) $$tool.in -o $$tool.txt; done

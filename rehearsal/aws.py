@@ -6,20 +6,26 @@ import http.client
 import os
 import tempfile
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from poster.local.emulator import Emulator
 from poster.local.guard import token_header
-from rehearsal.calls import Call, call_in
+from rehearsal.calls import EXECUTE_API, Call, call_in
 from rehearsal.hosts import path_on_ministack
 from rehearsal.proxy import Answer, Proxy, Request
 
 REGION = "us-east-1"
 _TIMEOUT_S = 60.0
+# What MiniStack takes for something else is answered here.
+_NOT_CARRIED = {
+    ("lambda", "ListProvisionedConcurrencyConfigs"): b'{"ProvisionedConcurrencyConfigs": []}'
+}
+_PATIENCE_S = 5.0  # an update waits so long for calls to end
+_UPDATES = {"UpdateFunctionCode", "UpdateFunctionConfiguration"}
 # Of one connection only; the other end has its own. MiniStack would look for a bucket in Host.
 _OF_A_CONNECTION = {
     *("connection", "proxy-connection", "transfer-encoding", "keep-alive", "expect"),
@@ -49,6 +55,7 @@ class RehearsedAws:
         self.calls: list[tuple[str, Call]] = []
         self._emulator = Emulator(region=REGION)
         self._proxy = Proxy(self._answer)
+        self._door = _Door()
         self._connections = threading.local()
         self._opened = ExitStack()
         self._bundle = Path()
@@ -99,7 +106,11 @@ class RehearsedAws:
     def _answer(self, request: Request) -> Answer:
         call = call_in(request)
         self.calls.append((request.command, call))
-        return self.contrary(request, call, self._forward)
+        not_carried = _NOT_CARRIED.get((call.service, call.operation))
+        if not_carried is not None:
+            return Answer(200, (("Content-Type", "application/json"),), not_carried)
+        with self._door.passed_by(call):
+            return self.contrary(request, call, self._forward)
 
     def _forward(self, request: Request) -> Answer:
         path = path_on_ministack(request.host, request.path)
@@ -118,3 +129,41 @@ class RehearsedAws:
         dropped = _OF_A_CONNECTION - {"content-length"}
         passed_on = tuple((k, v) for k, v in answer.getheaders() if k.lower() not in dropped)
         return Answer(answer.status, passed_on, body)
+
+
+class _Door:
+    """Keeps callers out of a function while it is updated, as ``poster.local.door`` does.
+
+    Lambda lets a call end on the code with which it began; MiniStack kills it.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._is_shut = False
+
+    @contextmanager
+    def passed_by(self, call: Call) -> Iterator[None]:
+        """Let a caller in when the door is open; let an update in alone; let all else pass."""
+        if call.service == EXECUTE_API:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._is_shut)
+                self._inside += 1
+            try:
+                yield
+            finally:
+                with self._changed:
+                    self._inside -= 1
+                    self._changed.notify_all()
+        elif call.operation in _UPDATES:
+            with self._changed:
+                self._is_shut = True
+                self._changed.wait_for(lambda: self._inside == 0, timeout=_PATIENCE_S)
+            try:
+                yield
+            finally:
+                with self._changed:
+                    self._is_shut = False
+                    self._changed.notify_all()
+        else:
+            yield

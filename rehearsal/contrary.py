@@ -29,6 +29,7 @@ api-throttle              429 Too Many Requests by API Gateway's throttling (its
 function-throttle         500 by a REST API whose function is throttled:
                           aws-solutions/fhir-works-on-aws issue 691
 waf                       403 Forbidden by a WAF rule (WAF's guide, "Rule actions")
+purge-in-progress         an invalidation takes a while (CloudFront's guide, "Invalidate files")
 latest-published          a version named $LATEST.PUBLISHED (Lambda's guide, managed instances)
 ========================= =====================================================================
 """
@@ -318,6 +319,14 @@ def latest_published(request: Request, call: Call, forward: Forward) -> Answer:
         said["Versions"].append({**said["Versions"][0], "Version": "$LATEST.PUBLISHED"})
 
     return changed(answer, add)
+
+
+def purge_in_progress(request: Request, call: Call, forward: Forward) -> Answer:
+    """Say of a new invalidation that it goes on; the next look finds it complete."""
+    answer = forward(request)
+    if call.operation != "CreateInvalidation":
+        return answer
+    return with_body(answer, answer.body.replace(b">Completed<", b">InProgress<"))
 
 
 def name_of(function: str) -> str:

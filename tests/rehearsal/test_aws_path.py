@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
+from rehearsal.aws import as_ever
+from rehearsal.contrary import purge_in_progress
+from rehearsal.permissions import RECORDING, permissions_of
 from tests.rehearsal.conftest import ROOT, Done, Rehearsal
 
 # What MiniStack carries: it has no express mode and no CodeDeploy.
 WAYS = ("sam", "lambda-api", "canary:50,2", "linear:40,1", "latest", "delete-old")
 KEPT = "sam"  # the stack of this one is used by the other commands before it is removed
 AT_ONCE = 3
+STACKS = "todo-sample-"
+KEPT_STACK = f"{STACKS}{991 + WAYS.index(KEPT)}"
 MANAGED = "aws-sam-cli-managed-default"  # SAM's own, which stays in an account
 
 pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(240)]
@@ -22,10 +29,11 @@ pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(240)]
 def experiment(rehearsal: Rehearsal, way: str) -> Done:
     number = 991 + WAYS.index(way)
     return rehearsal.poster(
-        f"experiment --strategy {way}",
+        "experiment",
         *("experiment", "--target", "aws", "--region", "us-east-1", "--yes"),
         *("--app", str(ROOT), "--number", str(number), "--strategy", way, "--deploys", "1"),
         *("--posters", "5", "--pause", "0.1", *(["--keep"] if way == KEPT else [])),
+        folder=way,
     )
 
 
@@ -40,19 +48,15 @@ def experiments(rehearsal: Rehearsal) -> dict[str, Done]:
     return done
 
 
-def folder_of(rehearsal: Rehearsal, way: str) -> Path:
-    return next(rehearsal.folder.glob(f"*{way.replace(':', '-')}/runs/latest"))
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_an_experiment_ends_with_a_right_report(
     rehearsal: Rehearsal, experiments: dict[str, Done], way: str
 ) -> None:
     done = experiments[way]
     # A slow machine makes too few calls to tell clean from mixed; all else is told.
-    few = done.printed.startswith("Unknown, the rows cannot tell: too few calls followed")
-    assert done.exit_code == (3 if few else 0), done.said + done.printed
-    result = json.loads((folder_of(rehearsal, way) / "result.json").read_text())
+    few = "too few calls followed" in done.printed
+    assert done.exit_code == 0 or (few and done.exit_code == 3), done.said + done.printed
+    result = json.loads((rehearsal.folder_of(way) / "runs/latest/result.json").read_text())
     # Here an alias moves in an instant, and a version that is gone is gone at once.
     assert result["calls"]["fail"] == result["calls"]["unknown"] == 0
     assert result["checks"]["lost_writes"] == 0
@@ -63,6 +67,101 @@ def test_an_experiment_ends_with_a_right_report(
 def test_only_the_stack_that_was_to_be_kept_is_there(
     rehearsal: Rehearsal, experiments: dict[str, Done]
 ) -> None:
-    kept = f"todo-sample-{991 + WAYS.index(KEPT)}"
-    assert sorted(rehearsal.stacks()) == sorted([kept, MANAGED])
-    assert [way for way, done in experiments.items() if "Left: stack" in done.said] == [KEPT]
+    assert sorted(rehearsal.stacks()) == sorted([KEPT_STACK, MANAGED])
+    assert [way for way, done in experiments.items() if f"Left: stack {STACKS}" in done.said] == [
+        KEPT
+    ]
+
+
+# What other commands do with a stack that is there.
+
+
+@pytest.fixture(scope="module")
+def kept(experiments: dict[str, Done]) -> tuple[str, ...]:
+    """Return how a command is told which stack."""
+    assert experiments[KEPT].exit_code in {0, 3}
+    return ("--stack-name", KEPT_STACK, "--region", "us-east-1")
+
+
+@pytest.fixture(scope="module")
+def resource_types(rehearsal: Rehearsal, kept: tuple[str, ...]) -> list[str]:
+    """Return what the stacks hold, before any of them is removed."""
+    return rehearsal.resource_types()
+
+
+def test_a_run_on_the_stack_is_reported(rehearsal: Rehearsal, kept: tuple[str, ...]) -> None:
+    ran = rehearsal.poster("run", "run", *kept, "--rate", "20", "--duration", "2")
+    assert ran.exit_code == 0, ran.said
+    report = rehearsal.poster("report", "report", "--format", "json", "../run/runs/latest")
+    assert json.loads(report.printed)["calls"]["ok"] == 40, report.said
+
+
+def test_the_gate_passes_and_the_cache_is_purged(
+    rehearsal: Rehearsal, kept: tuple[str, ...]
+) -> None:
+    cdn = rehearsal.distribution()
+    purge = ("--purge-cloudfront", cdn, "--paths", "/*", "--wait-for-purge")
+    rehearsal.aws.contrary = purge_in_progress
+    waited = rehearsal.poster("wait --purge-cloudfront", "wait", *kept, *purge, "--rate", "100")
+    rehearsal.aws.contrary = as_ever
+    assert waited.exit_code == 0, waited.said
+    made = rehearsal.aws.client("cloudfront").list_invalidations(DistributionId=cdn)
+    assert made["InvalidationList"]["Quantity"] == 1
+
+
+def test_old_versions_are_deleted_behind_the_gate(
+    rehearsal: Rehearsal, kept: tuple[str, ...]
+) -> None:
+    delete = ("--delete-old-versions", "--keep", "1", "--rate", "100")
+    waited = rehearsal.poster("wait --delete-old-versions", "wait", *kept, *delete)
+    assert waited.exit_code == 0, waited.said
+
+
+def test_a_function_is_asked_by_invoke(rehearsal: Rehearsal, kept: tuple[str, ...]) -> None:
+    outputs = rehearsal.outputs(KEPT_STACK)
+    probe = (ROOT / "events" / "probe.json").read_text(encoding="utf-8")
+    waited = rehearsal.poster(
+        "wait --function-name",
+        *("wait", "--function-name", outputs["FunctionName"], "--alias", outputs["AliasName"]),
+        *("--region", "us-east-1", "--payload", probe, "--rate", "50", "--stale-share", "0.1"),
+    )
+    assert waited.exit_code == 0, waited.said
+
+
+def test_a_poster_of_the_published_experiment_posts_until_it_is_told_to_finish(
+    rehearsal: Rehearsal, kept: tuple[str, ...]
+) -> None:
+    post = shlex.join([sys.executable, "-m", "poster", "post", "9", *kept])
+    posted = rehearsal.run("post", "bash", "-c", f"{post} & sleep 3; touch finish.txt; wait $!")
+    assert posted.exit_code == 0, posted.said
+    assert "ng" in posted.printed
+
+
+def test_the_stack_is_removed_as_was_said_and_only_sams_own_is_left(
+    rehearsal: Rehearsal, experiments: dict[str, Done], resource_types: list[str]
+) -> None:
+    said = re.search(r"Remove it with: (sam delete .*)", experiments[KEPT].said)
+    assert said is not None
+    removed = rehearsal.run("sam delete", *shlex.split(said[1]), "--no-prompts")
+    assert removed.exit_code == 0, removed.said
+    assert rehearsal.stacks() == [MANAGED]
+
+
+# What the account was asked for; it comes last.
+
+
+def test_every_call_is_one_that_the_page_of_permissions_names(
+    rehearsal: Rehearsal, resource_types: list[str], pytestconfig: pytest.Config
+) -> None:
+    recorded = {
+        "commands": permissions_of(rehearsal.aws.calls),
+        "resource_types": resource_types,
+    }
+    if pytestconfig.getoption("--update-golden"):
+        RECORDING.write_text(json.dumps(recorded, indent=1) + "\n", encoding="utf-8")
+    known = json.loads(RECORDING.read_text(encoding="utf-8"))
+    assert set(recorded["commands"]) == set(known["commands"])
+    for command, permissions in recorded["commands"].items():
+        news = [each for each in permissions if each not in known["commands"][command]]
+        assert news == [], f"{command} needs more than docs/permissions.md says: make permissions"
+    assert recorded["resource_types"] == known["resource_types"]

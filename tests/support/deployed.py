@@ -36,6 +36,7 @@ class Deployed:
             clock=RunClock(),
             budget=ErrorBudget(allowed=0, failed=lambda: self.failed_calls),
         )
+        self._through_proxies = target.through_proxies
         self._lambda = target.client("lambda")
         self._todo_ids = (f"t01-{n:04}" for n in itertools.count(1))
 
@@ -53,7 +54,8 @@ class Deployed:
         request = urllib.request.Request(
             self.stack.outputs().endpoint, json.dumps(todo).encode(), method="POST"
         )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        proxies: dict[str, str] | None = None if self._through_proxies else {}
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
         with opener.open(request, timeout=15) as answer:
             body = json.loads(answer.read())
         return body["marker"], body["configMarker"], body["functionVersion"]
