@@ -52,13 +52,9 @@ class Stack:
         self._reachable = target.reachable
 
     def status(self) -> str | None:
-        """Return CloudFormation's status of the stack, None where there is no such stack.
-
-        One in review has never been made: a change set was, and left. ``sam deploy`` takes it for
-        new, too.
-        """
-        status = (self._describe() or {}).get("StackStatus")
-        return None if status == "REVIEW_IN_PROGRESS" else status
+        """Return CloudFormation's status of the stack, None where there is no such stack."""
+        description = self._describe()
+        return None if description is None else str(description["StackStatus"])
 
     def own_outputs(self) -> Outputs | None:
         """Return the outputs; None for a stack of another application. Raises NotThereError."""

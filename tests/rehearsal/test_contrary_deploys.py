@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from poster.aws.target import AwsTarget
-from poster.deploy import ConflictError, DeployError, Release
 from poster.deploy.package import Package, zip_of
+from poster.deploy.release import ConflictError, DeployError, Release
 from poster.deploy.site import Site
 from poster.deploy.ways import parse_way
 from poster.errors import PosterError

@@ -97,10 +97,6 @@ def test_a_missing_stack_is_no_error_until_its_outputs_are_needed() -> None:
         stack.outputs()
 
 
-def test_a_stack_that_an_abandoned_change_set_left_was_never_made() -> None:
-    assert Stack("todo-sample-1", FakeAws(status="REVIEW_IN_PROGRESS")).status() is None
-
-
 def test_another_applications_stack_is_refused() -> None:
     with pytest.raises(StackError, match="has no output 'FunctionName'"):
         Stack("other", FakeAws(outputs={"ApiEndpoint": OUTPUTS["ApiEndpoint"]})).outputs()
