@@ -78,7 +78,7 @@ types: setup
 	mypy
 
 template: setup
-	cfn-lint template.yaml labs/*/template.yaml
+	cfn-lint template.yaml labs/*/template.yaml examples/*/template.yaml
 
 unit: setup
 	pytest -n 2 --dist loadfile tests/unit

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from poster.actions.errors import ActionError
@@ -82,13 +83,8 @@ def delete_old_versions(
 
 
 def _used(client: Any, function: str) -> dict[str, str]:
-    """Return the versions that aliases, URLs and provisioned concurrency name, with the reason."""
+    """Return the versions that aliases and URLs name, with the reason."""
     used: dict[str, str] = {}
-    for page in client.get_paginator("list_provisioned_concurrency_configs").paginate(
-        FunctionName=function
-    ):
-        for each in page["ProvisionedConcurrencyConfigs"]:
-            used[_qualifier(each)] = "it has provisioned concurrency"
     for page in client.get_paginator("list_function_url_configs").paginate(FunctionName=function):
         for each in page["FunctionUrlConfigs"]:
             used[_qualifier(each)] = "it has a URL"
@@ -106,12 +102,14 @@ def _used_alone(client: Any, function: str, version: str) -> dict[str, str]:
     )
     if any(_qualifier(each) == version for page in sources for each in page["EventSourceMappings"]):
         return {version: "an event source calls it"}
-    try:
-        with told():
-            client.get_policy(FunctionName=function, Qualifier=version)
-    except NotThereError:
-        return {}
-    return {version: "it has permissions of its own"}
+    for ask, reason in (
+        (client.get_provisioned_concurrency_config, "it has provisioned concurrency"),
+        (client.get_policy, "it has permissions of its own"),
+    ):
+        with suppress(NotThereError), told():
+            ask(FunctionName=function, Qualifier=version)
+            return {version: reason}
+    return {}
 
 
 def _qualifier(described: Mapping[str, Any]) -> str:

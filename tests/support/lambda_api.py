@@ -104,6 +104,8 @@ class FakeLambda:
     def get_provisioned_concurrency_config(self, **parameters: Any) -> dict[str, Any]:
         """See the API."""
         self._called("GetProvisionedConcurrencyConfig", parameters)
+        if self.uses.get(parameters["Qualifier"]) == "provisioned":
+            return {"Status": "READY"}
         if self.provisioned is None:
             code = "ProvisionedConcurrencyConfigNotFoundException"
             raise refusal("GetProvisionedConcurrencyConfig", code)
@@ -151,21 +153,14 @@ class FakeLambda:
             return [{"Versions": listed[:1]}, {"Versions": listed[1:]}]
         if name == "list_aliases":
             return [{"Aliases": []}, {"Aliases": [self.alias]}]
-        field, use = {
-            "list_provisioned_concurrency_configs": (
-                "ProvisionedConcurrencyConfigs",
-                "provisioned",
-            ),
-            "list_function_url_configs": ("FunctionUrlConfigs", "url"),
-            "list_event_source_mappings": ("EventSourceMappings", "event source"),
-        }[name]
         if name == "list_event_source_mappings":
             # Asked by NAME:VERSION, it lists what calls that.
-            version = base.rpartition(":")[2]
-            found = [{"FunctionArn": base}] if self.uses.get(version) == use else []
-            return [{field: []}, {field: found}]
-        named = [version for version, its in self.uses.items() if its == use]
-        return [{field: []}, {field: [{"FunctionArn": f"{base}:{each}"} for each in named]}]
+            is_called = self.uses.get(base.rpartition(":")[2]) == "event source"
+            found = [{"FunctionArn": base}] if is_called else []
+            return [{"EventSourceMappings": []}, {"EventSourceMappings": found}]
+        named = [version for version, use in self.uses.items() if use == "url"]
+        urls = [{"FunctionArn": f"{base}:{each}"} for each in named]
+        return [{"FunctionUrlConfigs": []}, {"FunctionUrlConfigs": urls}]
 
     def _called(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any] | None:
         """Check the call; return an answer that is stale, if there is one."""

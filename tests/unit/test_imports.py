@@ -38,7 +38,7 @@ ALLOWED = {
     " poster.actions poster.experiment",
     "poster.__main__": "poster.cli",
     "hello_world": "",
-    "examples": "poster.rows poster.calls",
+    "examples": "poster.errors poster.rows poster.calls poster.gate",
     "labs.kit": "poster.errors poster.child poster.rows poster.calls poster.aws poster.report"
     " poster.deploy poster.local poster.cli",
     "labs.custom_runtime": "poster.rows poster.calls poster.judge poster.report labs.kit",
