@@ -2,10 +2,13 @@
 
     python -m tests.support.gate_simulation docs/gate.md
 
-runs 2,000 deploys per setting and writes the tables between the marks of that file; the tests run
-fewer. Each front end holds the old version during one or more intervals after the switch; a probe
+runs 2,000 deploys per setting (10,000 where a share lingers, 500 where probes fail) and writes the
+tables between the marks of that file; the tests run fewer.
+
+Each front end holds the old version during one or more intervals after the switch; a probe
 is answered by the old version if the front end that it lands on holds it half a latency after
-sending. The test that decides is the gate's own.
+sending. The test that decides is the gate's own; where no probe fails it is replayed run by run,
+which a test holds against it.
 
 *Stale share* S(t): the share of front ends that hold the old version at t. *False release*: S is
 above the gate's ``stale_share`` at the moment of the release. *Settled*: no front end holds the old
@@ -29,11 +32,14 @@ from poster.local.lag import PUBLISHED
 from poster.report.table import in_markdown
 
 TRIALS = 2000
+LINGERING_TRIALS = 10_000
+FAILING_TRIALS = 500  # nothing is replayed there
 DEFAULT_RULE = Rule()
 LATENCY_S, LATENCY_TAIL_S = 0.01, 0.01  # least, and the mean of what comes on top
 POLL_S = 1.0  # how often scripts look at the control plane
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 # (front ends, intervals, 2): when each front end holds the old version, seconds after the switch.
 Held = Callable[[np.random.Generator, int], Floats]
 
@@ -160,15 +166,45 @@ def trial(setting: Setting, seed: int) -> Trial:
     landed = _landed(setting, draw, count)
     at_s = (sent_s + latency_s / 2)[:, None]
     is_old = ((held[landed, :, 0] <= at_s) & (at_s < held[landed, :, 1])).any(axis=1)
-    failed = draw.random(count) < setting.failed_share
+    if setting.failed_share:
+        failed = draw.random(count) < setting.failed_share
+        released_s = decided(setting.rule, sent_s, ended_s, is_old, failed)
+    else:
+        released_s = replayed(setting.rule, sent_s, ended_s, is_old)
+    return Trial(held, released_s, setting.weights)
+
+
+def decided(rule: Rule, sent_s: Floats, ended_s: Floats, is_old: Flags, failed: Flags) -> float:
+    """Return when the gate's test passes, told of one probe after another."""
     said = np.where(failed, "fail", np.where(is_old, "old", "new")).tolist()
     sent_ns, ended_ns = ((each * 1e9).astype(int).tolist() for each in (sent_s, ended_s))
-    test = SequentialTest(setting.rule)
+    test = SequentialTest(rule)
     for place in np.argsort(ended_s, kind="stable").tolist():
         test.ended(place + 1, sent_ns[place], ended_ns[place], said[place])
         if test.passed:
-            return Trial(held, ended_ns[place] / 1e9, setting.weights)
-    raise AssertionError(f"{setting.name}, seed {seed}: the gate did not pass")
+            return float(ended_s[place])
+    raise AssertionError("the gate did not pass")
+
+
+def replayed(rule: Rule, sent_s: Floats, ended_s: Floats, is_old: Flags) -> float:
+    """Return the same where nothing fails, run by run: some fifty times as fast.
+
+    A run begins with the first probe that is sent after every old answer before it has arrived, and
+    ends when any later old answer arrives; an answer counts when all before it have ended.
+    """
+    whole_s = np.maximum.accumulate(ended_s)
+    old = np.flatnonzero(is_old)
+    begins = [0, *np.searchsorted(sent_s, np.maximum.accumulate(ended_s[old]), side="right")]
+    cut_s = [*np.minimum.accumulate(ended_s[old][::-1])[::-1], np.inf]
+    attempts = 0
+    for begin, end, until_s in zip(begins, [*old, len(sent_s)], cut_s, strict=True):
+        length = int(np.searchsorted(whole_s[begin:end], until_s)) if begin < end else 0
+        if length >= rule.attempt_at:
+            attempts += 1
+            needed = rule.needed(attempts)
+            if length >= needed:
+                return float(whole_s[begin + needed - 1])
+    raise AssertionError("the gate did not pass")
 
 
 def _landed(setting: Setting, draw: np.random.Generator, count: int) -> NDArray[np.int64]:
@@ -201,7 +237,8 @@ def measured(trials: list[Trial], stale_share: float) -> Measured:
 
 def gate(setting: Setting, trials: int) -> list[Trial]:
     """Return the trials of the gate."""
-    return [trial(setting, seed) for seed in range(trials)]
+    count = min(trials, FAILING_TRIALS) if setting.failed_share else trials
+    return [trial(setting, seed) for seed in range(count)]
 
 
 # What is done by hand today, beginning when the deploy command returns: at the switch.
@@ -324,7 +361,7 @@ def main(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     tables = {
         "gate": main_table(TRIALS),
-        "gate-lingering": cost_table([*SETTINGS[:2], *LINGERING], TRIALS),
+        "gate-lingering": cost_table([SETTINGS[0], *LINGERING], LINGERING_TRIALS),
         "gate-sticky": gate_table(STICKY, TRIALS),
         "gate-beyond": gate_table(BEYOND, TRIALS),
     }
