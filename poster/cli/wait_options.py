@@ -32,7 +32,7 @@ GROUPS = {
         *("method", "headers", "body", "version_from", "marker_from", "fresh_share", "http2"),
         "sign",
     ),
-    "What to show": ("form", "print_version"),
+    "What to show": ("form", "print_version", "quiet"),
 }
 
 
