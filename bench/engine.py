@@ -55,7 +55,8 @@ class Measured:
 
 def _poster_command(url: str, seconds: float, scratch: Path) -> Sequence[str]:
     loop = ["--posters", str(AT_ONCE), "--pause", "0", "--duration", str(seconds)]
-    return [sys.executable, "-m", "poster", "run", "--endpoint", url, "--out", str(scratch), *loop]
+    post = ["--method", "POST", "--endpoint", url, "--out", str(scratch)]
+    return [sys.executable, "-m", "poster", "run", *post, *loop]
 
 
 def _poster_calls(output: str, seconds: float, scratch: Path) -> float:

@@ -40,7 +40,21 @@ class Posted:
 def post(url: str, *options: str) -> Posted:
     """Run ``poster run`` with these options."""
     with tempfile.TemporaryDirectory() as out:
-        run([sys.executable, "-m", "poster", "run", "--endpoint", url, "--out", out, *options])
+        run(
+            [
+                sys.executable,
+                "-m",
+                "poster",
+                "run",
+                "--method",
+                "POST",
+                "--endpoint",
+                url,
+                "--out",
+                out,
+                *options,
+            ]
+        )
         lines = (Path(out) / "history.jsonl").read_bytes().splitlines()
     decoded = [decode(line) for line in lines]
     steps = [row for row in decoded if isinstance(row, Step)]

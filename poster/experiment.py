@@ -4,7 +4,7 @@
     2  target    start it or check it (the caller's context manager)
     3  release 1 build and deploy before any traffic
     4  journal   the history's first row; steps of release 1 follow it
-    5  post      posters call until phase 8
+    5  post      posters call until phase 8, and probers, who write nothing, beside them
     6  baseline  every poster has been answered by release 1
     7  releases  each is deployed under the traffic, then answered by, then quiet
     8  drain     no new calls; those in flight end
@@ -33,8 +33,8 @@ from poster.aws.target import Target
 from poster.calls.curl_call import Exchange
 from poster.calls.engine import Engine, Load, Sign
 from poster.calls.posting import Posting
-from poster.calls.probe import TODO_PROBE, Probed
-from poster.calls.request import run_prefix
+from poster.calls.probe import Probed
+from poster.calls.request import TODO_PROBE, run_prefix
 from poster.calls.schedule import ClosedLoop
 from poster.calls.signing import signer_for
 from poster.calls.watch import Watch
@@ -46,6 +46,7 @@ from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
 from poster.gate.waiting import Question, Wait
 from poster.judge.analysis import Result, analyse
+from poster.judge.statistics import CLEAN_RUN
 from poster.report import json as report_json
 from poster.report import text
 from poster.rows import loading
@@ -55,6 +56,9 @@ from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
 from poster.rows.record import Observation, Run, Step
 
 BASELINE_ANSWERS = 3  # per poster, before the first deploy
+# Beside the posters somebody asks who answers, often enough to say soon from when a deploy is safe.
+PROBERS = 3
+PROBE_PAUSE_S = 0.05
 PROBES_PER_S = 50.0
 WARM_ANSWERS = 3  # per poster, before the gate begins to ask
 PAGE = "report.html"
@@ -141,7 +145,7 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
         load = Load(
             endpoint=outputs.endpoint,
             posters=tuple(range(1, plan.posters + 1)),
-            loop=ClosedLoop(plan.posters, plan.pause_s),
+            loop=ClosedLoop(plan.posters, plan.pause_s, PROBERS, PROBE_PAUSE_S),
             through_proxies=rig.target.through_proxies,
             id_prefix=_id_prefix(rig),
         )
@@ -185,7 +189,7 @@ def _deploy_under_traffic(
             narrator.step(step)
     if not plan.is_gated:
         narrator.phase(f"waiting for {plan.quiet_s:g} s of {release.marker} alone")
-        _wait_for(watch, release, plan, answers=1, quiet_s=plan.quiet_s)
+        _wait_until_settled(watch, release, plan, plan.quiet_s)
         return
     # Probes that met only cold environments would each start one more, all at once.
     _wait_for(watch, release, plan, answers=WARM_ANSWERS * plan.posters, quiet_s=0)
@@ -193,6 +197,7 @@ def _deploy_under_traffic(
     passed = _pass_gate(rig, outputs, release, plan)
     journal.write(passed)
     narrator.step(passed)
+    _wait_until_settled(watch, release, plan, quiet_s=0)
 
 
 def save_result(directory: Path) -> Result:
@@ -227,6 +232,8 @@ def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:
             "region": rig.target.environment.get("AWS_REGION"),
             "endpoint_type": outputs.endpoint_type,
             "authorization": outputs.authorization,
+            "probers": PROBERS,
+            "probe_pause_s": PROBE_PAUSE_S,
         },
         tools=plan.tools,
     )
@@ -255,8 +262,16 @@ def _id_prefix(rig: Rig) -> str:
     return "" if rig.target.name == "local" else run_prefix(rig.site.clock.origin_unix_ns)
 
 
-def _wait_for(watch: Watch, release: Release, plan: Plan, answers: int, quiet_s: float) -> None:
-    if not watch.wait_for(release.marker, answers, quiet_s, plan.take_over_timeout_s):
+def _wait_until_settled(watch: Watch, release: Release, plan: Plan, quiet_s: float) -> None:
+    """Wait until the rows can say from when it is safe: so many new answers in a row it takes."""
+    in_flight = plan.posters + PROBERS  # before and after the last old answer
+    _wait_for(watch, release, plan, 1, quiet_s, CLEAN_RUN + 2 * in_flight)
+
+
+def _wait_for(
+    watch: Watch, release: Release, plan: Plan, answers: int, quiet_s: float, in_a_row: int = 0
+) -> None:
+    if not watch.wait_for(release.marker, answers, quiet_s, plan.take_over_timeout_s, in_a_row):
         raise ExperimentError(
             f"callers did not get only release {release.marker} within"
             f" {plan.take_over_timeout_s:g} s; the history shows who answered instead"

@@ -38,13 +38,19 @@ class Estimate:
 
 
 def estimate(
-    posters: int, pause_s: float, deploys: int, hold_s: float = 0.0, is_gated: bool = False
+    posters: int,
+    pause_s: float,
+    deploys: int,
+    hold_s: float = 0.0,
+    is_gated: bool = False,
+    probers: tuple[int, float] = (0, 0.0),
 ) -> Estimate:
     """Return what an experiment takes whose way of deploying holds that long in each deploy."""
     seconds = _BEFORE_AND_AFTER_S + deploys * (_PER_DEPLOY_S + hold_s)
     probes = deploys * _PROBED_S * _PROBES_PER_S if is_gated else 0.0
-    calls = posters * seconds / (pause_s + _ANSWER_S) + probes
-    most = posters / (pause_s + _ANSWER_S / 5) + _PROBES_PER_S
+    callers = ((posters, pause_s), probers)
+    calls = sum(count * seconds / (each_s + _ANSWER_S) for count, each_s in callers) + probes
+    most = sum(count / (each_s + _ANSWER_S / 5) for count, each_s in callers) + _PROBES_PER_S
     return Estimate(seconds / _HOUR_S, calls * _PER_CALL_USD, min(10_000, 100 + round(2 * most)))
 
 

@@ -49,7 +49,7 @@ class Stack:
     def __init__(self, name: str, target: Target) -> None:
         self.name = name
         self.client = target.client
-        self._reachable = target.reachable
+        self.reachable = target.reachable
 
     def status(self) -> str | None:
         """Return CloudFormation's status of the stack, None where there is no such stack."""
@@ -68,7 +68,7 @@ class Stack:
         values = self.output_values()
         try:
             return Outputs(
-                endpoint=self._reachable(values["ApiEndpoint"]),
+                endpoint=self.reachable(values["ApiEndpoint"]),
                 function=values["FunctionName"],
                 alias=values["AliasName"],
                 table=values["TableName"],
@@ -159,9 +159,14 @@ class Stack:
         default = f"/aws/lambda/{outputs.function}"
         return configuration.get("LoggingConfig", {}).get("LogGroup", default)
 
-    @told()
     def physical_id(self, resource_type: str) -> str | None:
-        """Return the id of the stack's resource of a type; None where there is none yet.
+        """Return the id of the stack's resource of a type; None where there is none yet."""
+        ids = self.resources().get(resource_type, [])
+        return ids[0] if ids else None
+
+    @told()
+    def resources(self) -> dict[str, list[str]]:
+        """Return the physical ids of the stack's resources by type; none where there is no stack.
 
         Unlike outputs, resources can be read while the stack is being made.
         """
@@ -170,14 +175,13 @@ class Stack:
             described = client.describe_stack_resources(StackName=self.name)
         except ClientError as error:
             if is_missing_stack(error):
-                return None
+                return {}
             raise
-        ids = [
-            resource["PhysicalResourceId"]
-            for resource in described["StackResources"]
-            if resource["ResourceType"] == resource_type and "PhysicalResourceId" in resource
-        ]
-        return ids[0] if ids else None
+        ids: dict[str, list[str]] = {}
+        for resource in described["StackResources"]:
+            if "PhysicalResourceId" in resource:
+                ids.setdefault(resource["ResourceType"], []).append(resource["PhysicalResourceId"])
+        return ids
 
     @told()
     def _describe(self) -> dict[str, Any] | None:

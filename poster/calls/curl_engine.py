@@ -28,7 +28,7 @@ from poster.calls.open_files import make_room
 from poster.calls.request import todo_id
 from poster.rows.address import credentials
 from poster.rows.clock import Clock
-from poster.rows.record import Observation, Step, StepName
+from poster.rows.record import PROBER, Observation, Step, StepName
 
 LOOK_EVERY_S = 0.02  # at ``stop``, however long nothing happens
 TRUSTED_NS = 1_000_000  # a connection that was used this recently is used again unseen
@@ -46,7 +46,7 @@ def _nothing() -> None:
 
 
 class CurlEngine:
-    """Runs both loops.
+    """Runs both loops; ``probe`` is what a closed loop's probers send, where it has any.
 
     ``emit_step`` is told, once a second, how many calls an open loop had to drop. ``after_turn``
     is called when the rows of a turn have been emitted.
@@ -57,8 +57,10 @@ class CurlEngine:
         exchange: Exchange | None = None,
         emit_step: EmitStep | None = None,
         after_turn: Callable[[], None] = _nothing,
+        probe: Exchange | None = None,
     ) -> None:
         self._exchange = exchange or Exchange()
+        self._probe = probe or self._exchange
         self._emit_step = emit_step
         self._after_turn = after_turn
 
@@ -66,7 +68,7 @@ class CurlEngine:
         """See Engine. Raises TooFewOpenFilesError before the first call."""
         kept_beside = 2 if self._exchange.fresh_share else 1
         make_room(kept_beside * load.loop.max_in_flight)
-        run = _Run(load, self._exchange, clock, emit)
+        run = _Run(load, self._exchange, self._probe, clock, emit)
         try:
             while not stop.abandon.is_set() and run.turn(stopping=stop.is_set()):
                 run.report_dropped(self._emit_step, every_ns=DROPPED_EVERY_NS)
@@ -82,19 +84,21 @@ class CurlEngine:
 class _Run:
     """One run of a load: the agenda, the calls in flight, the idle handles of each poster."""
 
-    def __init__(self, load: Load, exchange: Exchange, clock: Clock, emit: Emit) -> None:
+    def __init__(
+        self, load: Load, exchange: Exchange, probe: Exchange, clock: Clock, emit: Emit
+    ) -> None:
         self._load = load
-        self._exchange = exchange
+        self._exchanges = {PROBER: probe, **dict.fromkeys(load.posters, exchange)}
         self._url, *_ = credentials(load.endpoint)
         self._now_ns = clock.now_ns
         self._emit = emit
         self._multi = pycurl.CurlMulti()
         self._in_flight: dict[pycurl.Curl, Call] = {}
-        shared = load.posters if exchange.http2 else ()
+        shared = [poster for poster, each in self._exchanges.items() if each.http2]
         self._shares = {poster: _own_connections() for poster in shared}
-        self._idle: dict[int, list[Call]] = {poster: [] for poster in load.posters}
-        self._idle_fresh: dict[int, list[Call]] = {poster: [] for poster in load.posters}
-        self._numbers = dict.fromkeys(load.posters, 0)
+        self._idle: dict[int, list[Call]] = {poster: [] for poster in self._exchanges}
+        self._idle_fresh: dict[int, list[Call]] = {poster: [] for poster in self._exchanges}
+        self._numbers = dict.fromkeys(self._exchanges, 0)
         self._seq = 0
         self._draw = random.Random(0)
         self._dropped = 0
@@ -171,7 +175,7 @@ class _Run:
                 self._dropped += 1
 
     def _start(self, planned_ns: int, poster: int, now_ns: int) -> None:
-        exchange = self._exchange
+        exchange = self._exchanges[poster]
         fresh = exchange.fresh_share > 0 and self._draw.random() < exchange.fresh_share
         call = self._idle_call(poster, fresh, now_ns)
         curl = call.curl
@@ -188,12 +192,13 @@ class _Run:
         self._multi.add_handle(curl)
 
     def _finish_ended(self, ended_ns: int) -> None:
-        in_flight, exchange = self._in_flight, self._exchange
+        in_flight = self._in_flight
         left = 1
         while left:
             left, answered, failed = self._multi.info_read(64)
             for curl in answered:
                 call = in_flight.pop(curl)
+                exchange = self._exchanges[call.poster]
                 self._finish(call, call.read(exchange.attribution, exchange.secrets), ended_ns)
             for curl, code, text in failed:
                 call = in_flight.pop(curl)
@@ -217,15 +222,16 @@ class _Run:
         self._emit(row)
 
     def _idle_call(self, poster: int, fresh: bool, now_ns: int) -> Call:
+        exchange = self._exchanges[poster]
         idle = (self._idle_fresh if fresh else self._idle)[poster]
         while idle:
             call = idle.pop()  # the one used last: its connection is the least likely to be closed
             just_used = now_ns - call.ended_ns < TRUSTED_NS
-            if just_used or self._exchange.http2 or call.is_usable():
+            if just_used or exchange.http2 or call.is_usable():
                 return call
             call.curl.close()
-        share = self._shares[poster] if self._exchange.http2 else _own_connections()
-        return Call(poster, fresh, idle, new_handle(self._load, self._exchange, share))
+        share = self._shares[poster] if exchange.http2 else _own_connections()
+        return Call(poster, fresh, idle, new_handle(self._load, exchange, share))
 
 
 def _own_connections() -> pycurl.CurlShare:

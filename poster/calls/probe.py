@@ -25,10 +25,6 @@ from poster.calls.schedule import OpenLoop
 from poster.calls.signing import SigningError, SigV4Signer
 from poster.rows.clock import Clock
 
-# The todo API answers it like any other call, but reads no body and writes nothing.
-TODO_PROBE = Request(
-    "POST", (("Content-Type", "application/json"), ("X-Poster-Probe", "1")), body="{}"
-)
 EXECUTED_VERSION = parse_source("header:X-Amz-Executed-Version")
 
 TIMEOUT_S = 10.0  # one that takes longer has told nothing in time

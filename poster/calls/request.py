@@ -34,6 +34,11 @@ TODO_REQUEST = Request(
     body=json.dumps({"todoId": PLACEHOLDER, "title": TITLE}),
 )
 
+# The todo API answers it like any other call, but reads no body and writes nothing.
+TODO_PROBE = Request(
+    "POST", (("Content-Type", "application/json"), ("X-Poster-Probe", "1")), body="{}"
+)
+
 
 def todo_id(poster: int, number: int, prefix: str = "") -> str:
     """Return the id of a poster's call with this running number."""

@@ -19,6 +19,8 @@ import random
 from collections.abc import Iterator
 from typing import Literal, Protocol
 
+from poster.rows.record import PROBER
+
 Arrivals = Literal["constant", "poisson"]
 
 MAX_IN_FLIGHT = 500
@@ -42,16 +44,19 @@ class Agenda(Protocol):
 class ClosedLoop:
     """Call, wait, pause, call.
 
-    The posters start ``pause / posters`` apart, so that they do not call in step.
+    The posters start ``pause / posters`` apart, so that they do not call in step. Beside them some
+    ``probers`` may do the same with a pause of their own; all go by the one number ``PROBER``.
     """
 
     posters: int
     pause_s: float
+    probers: int = 0
+    probe_pause_s: float = 0.0
 
     @property
     def max_in_flight(self) -> int:
         """Return how many calls there can be at once."""
-        return self.posters
+        return self.posters + self.probers
 
     def first_due_ns(self, poster: int) -> int:
         """Return when the poster (1..posters) is due for its first call, ns after the start."""
@@ -67,7 +72,12 @@ class ClosedLoop:
             (start_ns + self.first_due_ns(place), poster)
             for place, poster in enumerate(posters, start=1)
         ]
-        return _ClosedAgenda(self, first)
+        probe_pause_ns = round(self.probe_pause_s * 1e9)
+        first += [
+            (start_ns + probe_pause_ns * place // self.probers, PROBER)
+            for place in range(self.probers)
+        ]
+        return _ClosedAgenda(first, self.next_due_ns(0), probe_pause_ns)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,8 +125,9 @@ Loop = ClosedLoop | OpenLoop
 
 
 class _ClosedAgenda:
-    def __init__(self, loop: ClosedLoop, first: list[tuple[int, int]]) -> None:
-        self._pause_ns = loop.next_due_ns(0)
+    def __init__(self, first: list[tuple[int, int]], pause_ns: int, probe_pause_ns: int) -> None:
+        self._pause_ns = pause_ns
+        self._probe_pause_ns = probe_pause_ns
         self._due = first
         heapq.heapify(self._due)
 
@@ -127,7 +138,8 @@ class _ClosedAgenda:
         return heapq.heappop(self._due)
 
     def ended(self, poster: int, ended_ns: int) -> None:
-        heapq.heappush(self._due, (ended_ns + self._pause_ns, poster))
+        pause_ns = self._probe_pause_ns if poster == PROBER else self._pause_ns
+        heapq.heappush(self._due, (ended_ns + pause_ns, poster))
 
 
 class _OpenAgenda:

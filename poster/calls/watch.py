@@ -28,6 +28,7 @@ class Watch:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._seen: dict[str, Seen] = {}
+        self._in_a_row: dict[str, int] = {}  # who answered last, since the last wait began
         self._failed = 0
         self._ended = False
 
@@ -42,6 +43,8 @@ class Watch:
             before = self._seen.get(observation.marker, Seen(0, 0))
             at_ns = max(before.last_ns, observation.received_ns or observation.sent_ns)
             self._seen[observation.marker] = Seen(at_ns, before.answers + 1)
+            in_a_row = self._in_a_row.get(observation.marker, 0) + 1
+            self._in_a_row = {observation.marker: in_a_row}
             self._changed.notify_all()
 
     @property
@@ -55,14 +58,20 @@ class Watch:
             self._ended = True
             self._changed.notify_all()
 
-    def wait_for(self, marker: str, answers: int, quiet_s: float, timeout_s: float) -> bool:
+    def wait_for(
+        self, marker: str, answers: int, quiet_s: float, timeout_s: float, in_a_row: int = 0
+    ) -> bool:
         """Wait until ``marker`` has taken over: that many answers, and none by another for a while.
 
+        ``in_a_row`` of its answers must also have come without another's since the wait began.
         Returns False when that has not come about after ``timeout_s`` or when posting ended.
         """
         deadline = time.monotonic() + timeout_s
         with self._changed:
-            while not taken_over(self._seen, marker, answers, round(quiet_s * 1e9)):
+            self._in_a_row = {}
+            while self._in_a_row.get(marker, 0) < in_a_row or not taken_over(
+                self._seen, marker, answers, round(quiet_s * 1e9)
+            ):
                 remaining_s = deadline - time.monotonic()
                 if self._ended or not self._changed.wait(max(0.0, remaining_s)):
                     return False

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import requests
 
+from poster.aws.any_stack import served_by
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.rows.address import shown
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Api:
+    """What to call, and the stack that it was found by."""
+
+    url: str
+    is_todo: bool = False  # this project's own API, which takes a POST of a todo
+    stack: Stack | None = None
+    is_signed: bool = False  # the stack lets signed calls through only
+
+
 def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--endpoint``, ``--stack-name`` and ``--region`` to a command."""
+    """Add ``--endpoint``, ``--stack-name``, ``--path`` and ``--region`` to a command."""
     for option in (
         click.option("--region", metavar="NAME", help="Region of the stack."),
         click.option(
-            "--stack-name", metavar="NAME", help="Read the endpoint from this stack's outputs."
+            "--path",
+            metavar="/PATH",
+            default="",
+            help="With --stack-name: what to call of the stack's API.",
+        ),
+        click.option(
+            "--stack-name",
+            metavar="NAME",
+            help="Call the API of this stack, whichever tool made it.",
         ),
         click.option("--endpoint", metavar="URL", help="Call this URL."),
     ):
@@ -26,14 +46,7 @@ def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-class Chosen(NamedTuple):
-    """What to call."""
-
-    url: str
-    is_signed: bool  # the stack lets signed calls through only
-
-
-def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | None) -> Chosen:
+def chosen_api(endpoint: str | None, stack_name: str | None, region: str | None, path: str) -> Api:
     """Return what to call.
 
     Raises click.UsageError unless exactly one way was chosen, AwsError and StackError when the
@@ -42,9 +55,13 @@ def chosen_endpoint(endpoint: str | None, stack_name: str | None, region: str | 
     if (endpoint is None) == (stack_name is None):
         raise click.UsageError("name what to call: either --endpoint URL or --stack-name NAME")
     if endpoint is not None:
-        return Chosen(checked_url(endpoint), is_signed=False)
-    outputs = Stack(str(stack_name), AwsTarget(region)).outputs()
-    return Chosen(outputs.endpoint, outputs.is_signed)
+        if path:
+            raise click.UsageError("--path goes with --stack-name; --endpoint holds its own")
+        return Api(checked_url(endpoint))
+    stack = Stack(str(stack_name), AwsTarget(region))
+    served = served_by(stack)
+    url = f"{served.endpoint.rstrip('/')}/{path.lstrip('/')}" if path else served.endpoint
+    return Api(url, served.is_todo and not path, stack, served.is_signed)
 
 
 def checked_url(url: str) -> str:

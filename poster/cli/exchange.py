@@ -45,10 +45,8 @@ class _HeaderType(click.ParamType[tuple[str, str]]):
 _OPTIONS = (
     click.option(
         "--method",
-        default="POST",
-        show_default=True,
         metavar="NAME",
-        help="HTTP method.",
+        help="HTTP method.  [default: GET; POST with a body, and for this project's own stack]",
     ),
     click.option(
         "--header",
@@ -99,7 +97,7 @@ def exchange_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def chosen_exchange(
     endpoint: str,
     region: str | None,
-    method: str,
+    method: str | None,
     headers: tuple[tuple[str, str], ...],
     body: str | None,
     version_from: Extractor | None,
@@ -107,8 +105,11 @@ def chosen_exchange(
     fresh_share: float,
     http2: bool,
     sign: bool,
+    is_todo: bool = False,
 ) -> Exchange:
     """Return what was chosen. Raises SigningError."""
+    if method is None:
+        method = "POST" if is_todo or body is not None else "GET"
     if not re.fullmatch(r"[A-Za-z]+", method):
         raise click.UsageError(f"--method {method} is no HTTP method")
     method, given = method.upper(), headers

@@ -17,7 +17,9 @@ from poster import bundle
 from poster.aws.cost import Estimate, estimate, left_per_month_usd, open_per_hour_usd
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
+from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
+from poster.calls.request import TODO_PROBE
 from poster.calls.schedule import PAUSE_S, POSTERS
 from poster.calls.watch import Watch
 from poster.cli import doctor, exit_codes
@@ -42,7 +44,7 @@ from poster.deploy.sam_tool import find_sam
 from poster.deploy.samconfig import SAMCONFIG, forget_account
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
-from poster.experiment import PAGE, Plan, Rig, run_experiment
+from poster.experiment import PAGE, PROBE_PAUSE_S, PROBERS, Plan, Rig, run_experiment
 from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
 from poster.report.answer import answer
@@ -99,7 +101,8 @@ class ExperimentOptions:
     def estimate(self) -> Estimate:
         """Return what the run takes."""
         hold_s = self.strategy.hold_s
-        return estimate(self.posters, self.pause, self.deploys, hold_s, self.gate)
+        probers = (PROBERS, PROBE_PAUSE_S)
+        return estimate(self.posters, self.pause, self.deploys, hold_s, self.gate, probers)
 
     @property
     def run_name(self) -> str:
@@ -331,7 +334,12 @@ def _run(
             clock=clock,
             budget=ErrorBudget(options.error_budget, failed=lambda: watch.failed),
         )
-        rig = Rig(target, site, options.strategy, CurlEngine, watch, narrator)
+
+        def engine(exchange: Exchange) -> CurlEngine:
+            probe = Exchange(TODO_PROBE, fresh_share=1.0, sign=exchange.sign)
+            return CurlEngine(exchange, probe=probe)
+
+        rig = Rig(target, site, options.strategy, engine, watch, narrator)
         if isinstance(target, AwsTarget):
             opened.enter_context(
                 removed_afterwards(

@@ -16,10 +16,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from poster.cli.strip import Strip
+from poster.report.plain import plain
 from poster.rows.record import Observation, Step
 
 PLAIN_EVERY_S = 10.0
-_COLOURS = ("cyan", "magenta", "yellow", "green", "blue")
+FEWEST_FAILED = 10  # without one ok among them, before we say why
+LATEST = "$LATEST"
 
 
 _QUIET = "poster.quiet"
@@ -46,6 +49,7 @@ class LiveCounts:
         self._lock = threading.Lock()
         self.outcomes: collections.Counter[str] = collections.Counter()
         self.releases: collections.Counter[str] = collections.Counter()
+        self.strip = Strip()
 
     def add(self, observation: Observation) -> None:
         """Count one call. Called from the posters' threads."""
@@ -55,13 +59,9 @@ class LiveCounts:
         """Count many calls."""
         with self._lock:
             self.outcomes.update([row.outcome for row in observations])
-            self.releases.update(
-                [
-                    row.marker or row.function_version or "not named"
-                    for row in observations
-                    if row.outcome == "ok"
-                ]
-            )
+            names = [_name(row) if row.outcome == "ok" else None for row in observations]
+            self.releases.update(name for name in names if name is not None)
+            self.strip.add_all(names)
 
     @property
     def ok(self) -> int:
@@ -80,24 +80,45 @@ class LiveCounts:
             for outcome in ("fail", "unknown"):
                 style = "bold red" if self.outcomes[outcome] else "dim"
                 line.append(f"   {outcome} {self.outcomes[outcome]}", style)
-            for place, (release, count) in enumerate(self.releases.items()):
-                line.append(f"   {release} ", "dim")
-                line.append(str(count), _COLOURS[place % len(_COLOURS)])
+            for release, count in self.releases.items():
+                line.append(f"   {plain(release)} ", "dim")
+                line.append(str(count), self.strip.colour(release))
         return line
+
+    def with_strip(self) -> Text:
+        """Return the counts, and below them who answered in the last seconds."""
+        line = self.line()
+        with self._lock:
+            return line + Text("\n") + self.strip.text()
+
+
+def _name(row: Observation) -> str:
+    """Return what tells the release: any text in place of a version, else the marker."""
+    version = row.function_version
+    is_text = version is not None and not version.isdigit() and not version.startswith(LATEST)
+    return (version if is_text else row.marker or version) or "not named"
 
 
 class Screen:
     """A live line on a terminal; elsewhere a plain line now and then. A context manager.
 
-    ``line`` says what the line is at that moment.
+    ``line`` says what the line is at that moment, ``live`` what a terminal shows instead of it.
     """
 
-    def __init__(self, line: Callable[[], Text], plain_every_s: float) -> None:
+    def __init__(
+        self,
+        line: Callable[[], Text],
+        plain_every_s: float,
+        live: Callable[[], Text] | None = None,
+    ) -> None:
         self._line = line
         self._plain_every_s = plain_every_s
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(
-            console=self._console, refresh_per_second=8, transient=True, get_renderable=line
+            console=self._console,
+            refresh_per_second=8,
+            transient=True,
+            get_renderable=live or line,
         )
         context = click.get_current_context(silent=True)
         self._is_quiet = context is not None and bool(context.meta.get(_QUIET))
@@ -134,11 +155,16 @@ class Screen:
 
 
 class Narrator:
-    """Shows phases, steps and counts; a context manager around the run."""
+    """Shows phases, steps and counts; a context manager around the run.
 
-    def __init__(self) -> None:
+    ``why`` says of a call why it failed; it is asked while none is answered ok.
+    """
+
+    def __init__(self, why: Callable[[Observation], str] | None = None) -> None:
         self.tally = LiveCounts()
-        self._screen = Screen(self.tally.line, PLAIN_EVERY_S)
+        self._why = why
+        self._told: str | None = None
+        self._screen = Screen(self.tally.line, PLAIN_EVERY_S, self.tally.with_strip)
 
     def phase(self, sentence: str) -> None:
         """Show that a phase begins."""
@@ -148,7 +174,7 @@ class Narrator:
         """Show what the deployer did or saw."""
         shown = {
             name: step.detail[name]
-            for name in ("marker", "from", "to", "count")
+            for name in ("marker", "version", "from", "to", "weight", "exit_code", "count")
             if step.detail.get(name)
         }
         said = "  ".join(f"{name} {value}" for name, value in shown.items())
@@ -161,7 +187,16 @@ class Narrator:
     def observed_all(self, observations: Sequence[Observation]) -> None:
         """Count many calls and, now and then, show the counts."""
         self.tally.add_all(observations)
+        if self._why is not None and not self.tally.ok and self.tally.ng >= FEWEST_FAILED:
+            said = self._why(observations[-1])
+            if said != self._told:
+                self._told = said
+                self.phase(f"no call is answered ok: {said}")
         self._screen.changed()
+
+    def said_by_command(self, line: str) -> None:
+        """Show a line of the deploy command's output."""
+        self._screen.print(Text(f"  | {plain(line)}", "dim"))
 
     def __enter__(self) -> Narrator:
         self._screen.__enter__()

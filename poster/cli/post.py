@@ -12,7 +12,7 @@ from poster.calls.posting import Posting
 from poster.calls.schedule import PAUSE_S, ClosedLoop
 from poster.calls.signing import signer_for
 from poster.cli import exit_codes
-from poster.cli.endpoint import chosen_endpoint, endpoint_options
+from poster.cli.endpoint import chosen_api, endpoint_options
 from poster.cli.live import LiveCounts
 from poster.errors import PosterError
 from poster.rows.clock import RunClock
@@ -33,7 +33,12 @@ LOOK_EVERY_S = 0.1
     help="From an answer to the next call.",
 )
 def post(
-    index: int, endpoint: str | None, stack_name: str | None, region: str | None, pause: float
+    index: int,
+    endpoint: str | None,
+    stack_name: str | None,
+    path: str,
+    region: str | None,
+    pause: float,
 ) -> None:
     """Post todos as poster INDEX until the file finish.txt appears in this folder.
 
@@ -46,12 +51,13 @@ def post(
       sam build && sam deploy
       touch finish.txt
     """
-    url, is_signed = chosen_endpoint(endpoint, stack_name, region)
+    api = chosen_api(endpoint, stack_name, region, path)
+    url = api.url
     if FINISH.exists():
         raise PosterError(f"{FINISH} is there already: remove it to start posting")
     tally = LiveCounts()
     load = Load(endpoint=url, posters=(index,), loop=ClosedLoop(posters=1, pause_s=pause))
-    engine = RequestsEngine(signer_for(url, region) if is_signed else None)
+    engine = RequestsEngine(signer_for(url, region) if api.is_signed else None)
     interrupted = False
     with Posting(engine, load, RunClock(), tally.add) as posting:
         try:

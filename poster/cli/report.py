@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import click
 
 from poster.cli import exit_codes
 from poster.cli.reading import read, runs_argument, write
+from poster.cli.report_options import Wanted, report_options
 from poster.judge.analysis import Result, analyse
-from poster.judge.budgets import MEASURES, Judged, judge_budgets
+from poster.judge.budgets import Judged, judge_budgets
 from poster.report import json, junit, markdown, text
 from poster.report.plain import plain
 from poster.rows.history import History
@@ -27,46 +28,15 @@ def _html(result: Result, history: History) -> str:
     return html.render(result, history)
 
 
-FORMS = ("text", "json", "markdown", "html")
-
-
-def budget_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add one --max option per measure."""
-    for name, measure in reversed(MEASURES.items()):
-        seconds = measure.unit == "s"
-        command = click.option(
-            f"--max-{name}",
-            name,
-            type=click.FloatRange(0) if seconds else click.IntRange(0),
-            metavar="SECONDS" if seconds else "N",
-            help=f"Budget: {measure.meaning}.",
-        )(command)
-    return command
-
-
 @click.command(
     epilog=exit_codes.epilog(exit_codes.OK, exit_codes.FAILED, exit_codes.USAGE, exit_codes.UNKNOWN)
 )
 @runs_argument
-@click.option("--format", "form", type=click.Choice(FORMS), default="text", show_default=True)
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to the screen."
 )
-@budget_options
-@click.option(
-    "--junit",
-    "junit_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Also write the budgets and checks as JUnit XML.",
-)
-def report(
-    runs: tuple[Path, ...],
-    form: str,
-    out: Path | None,
-    junit_file: Path | None,
-    **most: float | None,
-) -> None:
+@report_options
+def report(runs: tuple[Path, ...], out: Path | None, **given: Any) -> None:
     """Say what a history proves: who got which release, for how long both, what was lost.
 
     RUN is a run directory or a history.jsonl, also one that another program wrote; by default
@@ -78,12 +48,18 @@ def report(
 
     Without a budget the exit code says only whether the report was made.
     """
-    if form == "html" and out is None and sys.stdout.isatty():
+    wanted = Wanted.taken_from(given)
+    if wanted.form == "html" and out is None and sys.stdout.isatty():
         raise click.UsageError("a page is for a browser: name a file with --out, or redirect")
     history, rows = read(runs)
     result = analyse(history, rows)
-    given = {name: limit for name, limit in most.items() if limit is not None}
-    budgets = judge_budgets(given, result, history)
+    sys.exit(exit_code_of(tell(result, history, wanted, out)))
+
+
+def tell(result: Result, history: History, wanted: Wanted, out: Path | None) -> list[Judged]:
+    """Write the report as it is wanted; return what became of the budgets."""
+    budgets = judge_budgets(wanted.budgets, result, history)
+    form = wanted.form or "text"
     rendered = _rendered(form, result, history, budgets)
     if out is not None:
         write(out, rendered)
@@ -93,9 +69,9 @@ def report(
         click.echo("\n" + rest, nl=False)
     else:
         click.echo(rendered, nl=False)
-    if junit_file is not None:
-        write(junit_file, junit.render(result, budgets))
-    sys.exit(_exit_code(budgets))
+    if wanted.junit_file is not None:
+        write(wanted.junit_file, junit.render(result, budgets))
+    return budgets
 
 
 def _rendered(form: str, result: Result, history: History, budgets: Sequence[Judged]) -> str:
@@ -112,7 +88,7 @@ def _colour(result: Result) -> str:
     return COLOURS[result.verdict]
 
 
-def _exit_code(budgets: Sequence[Judged]) -> int:
+def exit_code_of(budgets: Sequence[Judged]) -> int:
     """Say which budgets are not kept, and return what that means."""
     for budget in budgets:
         if budget.outcome != "kept":

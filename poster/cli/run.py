@@ -1,4 +1,4 @@
-"""``poster run``: post to any endpoint; every call becomes a row of a history."""
+"""``poster run``: call any endpoint, around a deploy; every call becomes a row of a history."""
 
 from __future__ import annotations
 
@@ -6,31 +6,90 @@ import dataclasses
 import datetime
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import pycurl
 
 from poster.calls.curl_call import Exchange
-from poster.calls.curl_engine import CurlEngine
 from poster.calls.engine import CONNECT_TIMEOUT_S, TIMEOUT_S, Load
-from poster.calls.posting import Posting
 from poster.calls.request import run_prefix
 from poster.calls.schedule import MAX_IN_FLIGHT, PAUSE_S, POSTERS, ClosedLoop, Loop, OpenLoop
 from poster.cli import exit_codes
-from poster.cli.endpoint import chosen_endpoint, endpoint_options
+from poster.cli.endpoint import chosen_api, endpoint_options
 from poster.cli.exchange import chosen_exchange, exchange_options
-from poster.cli.live import Narrator
 from poster.cli.names import FolderType
+from poster.cli.report_options import Wanted, report_options
+from poster.cli.watched import Calling, DeployOptions, deploy_options
 from poster.rows.address import shown
 from poster.rows.clock import RunClock, boot_id
 from poster.rows.journal import HISTORY, Journal, JournalError, new_run_directory, point_latest_at
-from poster.rows.record import Observation, Run, Step
+from poster.rows.record import Run
 from poster.rows.tools import tool_versions
 
+# Around a deploy somebody waits for the answer, and it takes some hundred calls.
+PAUSE_AROUND_A_DEPLOY_S = 0.1
 
-@click.command()
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The load, as the command line gives it."""
+
+    posters: int | None
+    pause: float | None
+    rate: float | None
+    arrivals: Literal["constant", "poisson"]
+    seed: int
+    calls: int | None
+    max_in_flight: int
+    duration: float | None
+    first_poster: int
+    connect_timeout_s: float
+    timeout_s: float
+
+    def load(self, url: str, id_prefix: str, around_a_deploy: bool) -> Load:
+        """Return the load. Raises click.UsageError."""
+        loop: Loop
+        if self.rate is None:
+            if self.calls is not None:
+                raise click.UsageError("--calls needs --rate")
+            pause_s = PAUSE_AROUND_A_DEPLOY_S if around_a_deploy else PAUSE_S
+            loop = ClosedLoop(
+                POSTERS if self.posters is None else self.posters,
+                pause_s if self.pause is None else self.pause,
+            )
+            numbers = tuple(range(self.first_poster, self.first_poster + loop.posters))
+        else:
+            if self.posters is not None or self.pause is not None:
+                raise click.UsageError(
+                    "choose --rate (open loop) or --posters and --pause (closed)"
+                )
+            loop = OpenLoop(
+                self.rate,
+                self.arrivals,
+                self.seed,
+                self.duration,
+                self.calls,
+                self.max_in_flight,
+            )
+            numbers = (self.first_poster,)
+        return Load(url, numbers, loop, self.connect_timeout_s, self.timeout_s, id_prefix=id_prefix)
+
+
+@click.command(
+    epilog=exit_codes.epilog(
+        exit_codes.OK,
+        exit_codes.FAILED,
+        exit_codes.USAGE,
+        exit_codes.UNKNOWN,
+        exit_codes.DEPLOY_FAILED,
+        exit_codes.NO_ANSWER,
+        exit_codes.INTERRUPTED,
+    )
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @endpoint_options
+@deploy_options
 @click.option(
     "--posters",
     type=click.IntRange(1, 99),
@@ -40,7 +99,8 @@ from poster.rows.tools import tool_versions
     "--pause",
     type=click.FloatRange(0, 3600),
     metavar="SECONDS",
-    help=f"Closed loop: from an answer to the same poster's next call.  [default: {PAUSE_S}]",
+    help="Closed loop: from an answer to the same poster's next call."
+    f"  [default: {PAUSE_S}, around a deploy {PAUSE_AROUND_A_DEPLOY_S}]",
 )
 @click.option(
     "--rate",
@@ -70,7 +130,7 @@ from poster.rows.tools import tool_versions
     "--duration",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    help="Stop after this time; without it, Ctrl-C stops.",
+    help="Stop after this time; without it, Ctrl-C or the end of the deploy stops.",
 )
 @click.option(
     "--first-poster",
@@ -104,65 +164,61 @@ from poster.rows.tools import tool_versions
     metavar="DIR",
     help="Directory for the history.  [default: runs/<utc>-run]",
 )
+@report_options
 def run(
+    command: tuple[str, ...],
     endpoint: str | None,
     stack_name: str | None,
+    path: str,
     region: str | None,
-    posters: int | None,
-    pause: float | None,
-    rate: float | None,
-    arrivals: Any,
-    seed: int,
-    calls: int | None,
-    max_in_flight: int,
-    duration: float | None,
-    first_poster: int,
-    connect_timeout_s: float,
-    timeout_s: float,
     out: Path | None,
-    **exchange_chosen: Any,
+    **given: Any,
 ) -> None:
     """Call an API and write every call to DIR/history.jsonl.
+
+    With a COMMAND after `--`: call until there is a baseline, run it under the calls, go on until
+    callers get only the new release, print the report and end by it. The command gets no input;
+    its output goes to the terminal and into DIR/deploy.log.
 
     Closed loop by default: every poster calls, waits for the answer, pauses, calls again. With
     --rate, open loop: calls are sent at planned instants. No call is ever retried.
 
     Ctrl-C lets the calls in flight end, then stops; a second one does not wait for them. The
-    history is whole either way. Deploy by any means meanwhile, then read the history with
-    `poster report DIR`.
+    history is whole either way, for `poster report DIR`. Around a command, Ctrl-C first tells the
+    command to stop and waits for it.
     """
-    url, is_signed = chosen_endpoint(endpoint, stack_name, region)
-    exchange_chosen["sign"] = exchange_chosen["sign"] or is_signed
-    loop: Loop
-    if rate is None:
-        if calls is not None:
-            raise click.UsageError("--calls needs --rate")
-        loop = ClosedLoop(
-            POSTERS if posters is None else posters,
-            PAUSE_S if pause is None else pause,
-        )
-        numbers = tuple(range(first_poster, first_poster + loop.posters))
-    else:
-        if posters is not None or pause is not None:
-            raise click.UsageError("choose --rate (open loop) or --posters and --pause (closed)")
-        loop = OpenLoop(rate, arrivals, seed, duration, calls, max_in_flight)
-        numbers = (first_poster,)
-    try:
-        exchange = chosen_exchange(url, region, **exchange_chosen)
-        directory = _directory(out)
-        clock = RunClock()
-        prefix = "" if stack_name is None else run_prefix(clock.origin_unix_ns)
-        load = Load(url, numbers, loop, connect_timeout_s, timeout_s, id_prefix=prefix)
-        where = {"stack": stack_name, "region": region} if stack_name is not None else {}
-        row = _run_row(directory.name, load, exchange, clock, where)
-        with Journal(directory / HISTORY, row) as journal:
-            if out is None:
-                point_latest_at(directory)
-            cut_short = _post(load, exchange, clock, journal, duration)
-    except KeyboardInterrupt:
-        cut_short = True
-    click.echo(f"{directory / HISTORY}")
-    sys.exit(exit_codes.INTERRUPTED if cut_short else exit_codes.OK)
+    deploy = _part(DeployOptions, given, command=command)
+    wanted = Wanted.taken_from(given)
+    options = _part(RunOptions, given)
+    deploy.check(wanted, has_end=options.duration is not None or options.calls is not None)
+    api = chosen_api(endpoint, stack_name, region, path)
+    clock = RunClock()
+    # A lasting stack keeps the rows of earlier runs: ids of this one's own.
+    prefix = "" if api.stack is None else run_prefix(clock.origin_unix_ns)
+    load = options.load(api.url, prefix, deploy.is_around)
+    given["sign"] = given["sign"] or api.is_signed
+    exchange = chosen_exchange(load.endpoint, region, is_todo=api.is_todo, **given)
+    directory = _directory(out)
+    where = {} if api.stack is None else {"stack": stack_name, "region": region}
+    row = _run_row(directory.name, load, exchange, clock, where)
+    with Journal(directory / HISTORY, row) as journal:
+        if out is None:
+            point_latest_at(directory)
+        calling = Calling(load, exchange, clock, journal, options.duration)
+        try:
+            exit_code = calling.around(deploy, api, region, directory)
+        finally:
+            # Around a deploy standard output is for the report.
+            click.echo(f"{directory / HISTORY}", err=deploy.is_around)
+    if deploy.is_around and exit_code != exit_codes.INTERRUPTED:
+        exit_code = deploy.judged(directory, wanted, exit_code)
+    sys.exit(exit_code)
+
+
+def _part(kind: Any, given: dict[str, Any], **more: Any) -> Any:
+    """Take what the kind has fields for out of the command line's values."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in more]
+    return kind(**more, **{name: given.pop(name) for name in names})
 
 
 def _directory(out: Path | None) -> Path:
@@ -205,39 +261,3 @@ def _run_row(
         settings=settings,
         tools=tool_versions() | {"libcurl": pycurl.version_info()[1]},
     )
-
-
-def _post(
-    load: Load,
-    exchange: Exchange,
-    clock: RunClock,
-    journal: Journal,
-    duration_s: float | None,
-) -> bool:
-    """Post for that long, or until Ctrl-C; return whether Ctrl-C cut it short."""
-    is_open = isinstance(load.loop, OpenLoop)
-    calls = load.loop.calls if isinstance(load.loop, OpenLoop) else None
-    has_end = duration_s is not None or calls is not None
-    rows: list[Observation] = []  # of one turn of the engine
-    with Narrator() as narrator:
-
-        def after_turn() -> None:
-            if rows:
-                journal.write_all(rows)
-                narrator.observed_all(rows)
-                rows.clear()
-
-        def emit_step(step: Step) -> None:
-            journal.write(step)
-            narrator.step(step)
-
-        engine = CurlEngine(exchange, emit_step, after_turn)
-        narrator.phase(f"posting to {shown(load.endpoint)}")
-        with Posting(engine, load, clock, rows.append) as posting:
-            try:
-                # An open loop ends by itself, after its last planned call.
-                posting.wait(None if is_open else duration_s)
-            except KeyboardInterrupt:
-                narrator.phase("draining calls in flight; Ctrl-C again to leave them")
-                return has_end
-    return False

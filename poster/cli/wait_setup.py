@@ -13,7 +13,8 @@ from poster.actions.versions import find_old_versions
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.calls.curl_call import Exchange
-from poster.calls.probe import TODO_PROBE, Probed, invoke_probed
+from poster.calls.probe import Probed, invoke_probed
+from poster.calls.request import TODO_PROBE
 from poster.cli.exchange import chosen_exchange
 from poster.cli.wait_options import DEFAULT_METHOD, Options
 from poster.gate.control_plane import Concurrency, ControlPlane

@@ -23,7 +23,7 @@ from poster.judge.statistics import SETTLED_CONFIDENCE, STALE_SHARE, quantiles_m
 from poster.judge.throttling import throttled
 from poster.judge.transition import Quantiles, Transition, Unseen, transitions_in
 from poster.judge.verdict import VerdictKind, judge
-from poster.rows.history import History, Source
+from poster.rows.history import History, Source, is_probe
 from poster.rows.merge import offsets, shared_todos
 from poster.rows.record import SCHEMA, Run, Step, StepName
 from poster.rows.skew import ClockEstimate, estimate_clock
@@ -40,6 +40,7 @@ class Calls:
     fail: int
     unknown: int
     throttled: int  # failed calls that were turned away
+    probes: int  # of the total, whatever became of them
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def _calls(observations: pl.DataFrame) -> Calls:
         fail=counts.get("fail", 0),
         unknown=counts.get("unknown", 0),
         throttled=int(observations.select(throttled().sum()).item()),
+        probes=int(observations.select(is_probe().sum()).item()),
     )
 
 

@@ -17,8 +17,8 @@ import polars as pl
 
 from poster.judge.analysis import Result
 from poster.judge.checks import MAX_WITNESSES, Finding
+from poster.judge.measures import MEANINGS
 from poster.judge.releases import name_of
-from poster.judge.statistics import STALE_PERCENT
 from poster.judge.transition import Transition
 from poster.judge.verdict import mixed_witness
 from poster.rows.history import History
@@ -162,16 +162,15 @@ def _found(finding: Finding) -> Measured:
     return Measured(finding.count, "; ".join(finding.witnesses))
 
 
-MEASURES: dict[str, Measure] = {
-    "window": Measure("the longest mixing window", "s", _window),
-    "settled": Measure(
-        f"until less than {STALE_PERCENT} of the calls are stale, upper bound", "s", _settled
-    ),
-    "outage": Measure("the longest stretch without an ok answer", "s", _outage),
-    "stale": Measure("stale answers", "count", _stale),
-    "inversions": Measure("times a poster got new code, then old", "count", _inversions),
-    "fail": Measure("calls that failed", "count", _fail),
-    "unknown": Measure("calls of unknown outcome", "count", _unknown),
-    "lost": Measure("acknowledged writes that are not in the store", "count", _lost),
-    "chimeras": Measure("answers of one release's code, another's settings", "count", _chimeras),
+_OF: dict[str, Callable[[Result, History], Measured]] = {
+    "window": _window,
+    "settled": _settled,
+    "outage": _outage,
+    "stale": _stale,
+    "inversions": _inversions,
+    "fail": _fail,
+    "unknown": _unknown,
+    "lost": _lost,
+    "chimeras": _chimeras,
 }
+MEASURES = {name: Measure(*meaning, _OF[name]) for name, meaning in MEANINGS.items()}

@@ -19,7 +19,7 @@ import polars as pl
 
 from poster.judge.evidence import is_possible
 from poster.judge.releases import is_published_version
-from poster.rows.history import History
+from poster.rows.history import History, is_probe
 from poster.rows.skew import ClockEstimate
 
 MAX_WITNESSES = 5
@@ -99,7 +99,7 @@ class _Store:
     """The rows of the table, to compare calls with."""
 
     def __init__(self, observations: pl.DataFrame, rows: pl.DataFrame) -> None:
-        self._calls = observations.select(
+        self._calls = observations.filter(~is_probe()).select(
             "seq", "todo_id", "outcome", pl.col("marker").cast(pl.String)
         )
         self._written = rows.select("todo_id", pl.col("marker").alias("row_marker"))

@@ -20,6 +20,7 @@ from poster.judge.harm import Tested, beyond
 from poster.judge.hidden import LONGEST_CALL_NS
 from poster.judge.overlap import Overlap
 from poster.judge.releases import name_of
+from poster.judge.silence import why_nothing_new
 from poster.judge.statistics import CLEAN_RUN
 from poster.judge.stretches import Stretch
 from poster.judge.transition import Transition, Unseen
@@ -47,7 +48,8 @@ def reasons(
         )
     if not transitions:
         calls = history.observations.height
-        yield f"no call was answered by a new release ({calls} calls): there is nothing to judge"
+        why = why_nothing_new(history.observations) or "there is nothing to judge"
+        yield f"no call was answered by a new release ({calls} calls): {why}"
     yield from _placement(history, transitions)
     for took_over in transitions:
         if took_over.over_ns is None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import polars as pl
 
 from poster.judge.releases import with_release
-from poster.rows.history import History
+from poster.rows.history import History, is_probe
 
 LONGEST_CALL_NS = 30_000_000_000  # API Gateway answers after 29 s at the latest
 MOST_MISSING = 2**40  # in one gap: a number that is nonsense must not overflow the sums
@@ -30,7 +30,8 @@ def _unknown(history: History) -> pl.LazyFrame:
     if history.run.loop == "closed":
         # Its poster's next call says that this one was over.
         next_ns = pl.col("sent_ns").shift(-1).over("poster", order_by="sent_ns")
-        later = pl.min_horizontal(later, next_ns.fill_null(later))
+        ends = pl.min_horizontal(later, next_ns.fill_null(later))
+        later = pl.when(is_probe()).then(later).otherwise(ends)  # several probes go on at once
     return (
         history.observations.lazy()
         .with_columns(later.alias("_later"))

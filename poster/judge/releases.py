@@ -1,7 +1,7 @@
 """Which release answered, and in which order were the releases deployed? Pure.
 
-A *release* is named by the function version where that is a published version (a number), else by
-the marker, else by what stands in place of a version. An answer that names only a marker belongs to
+A *release* is named by the function version, a number or any text in its place, else by the marker;
+$LATEST names none. An answer that names only a marker belongs to
 the version with which that marker goes, if it goes with one alone; where it goes with several, the
 answer names no release. The *course* of a history is the list of states that the deploys went
 through: releases in order, with the step that switched to each. A roll-back visits a release twice,
@@ -112,7 +112,7 @@ def _release_names(pairs: Sequence[Pair]) -> dict[Pair, str | None]:
     """Return the release of each pair of function version and marker that answered."""
     versions: dict[str, set[str]] = {}  # by marker
     for version, marker in pairs:
-        number = _published(version)
+        number = _named_version(version)
         if number is not None and marker is not None:
             versions.setdefault(marker, set()).add(number)
     return {pair: _release_name(*pair, versions) for pair in pairs}
@@ -121,22 +121,22 @@ def _release_names(pairs: Sequence[Pair]) -> dict[Pair, str | None]:
 def _release_name(
     version: str | None, marker: str | None, versions: dict[str, set[str]]
 ) -> str | None:
-    number = _published(version)
-    if number is not None:
-        return number
-    if marker is not None:
-        numbers = versions.get(marker, set())
-        if len(numbers) > 1:
-            return None
-        return next(iter(numbers), marker)
-    # What stands in place of a version, as another program may put it: a commit, a build.
-    return None if version is None or version.startswith(LATEST) else version
+    own = _named_version(version)
+    if own is not None or marker is None:
+        return own
+    numbers = versions.get(marker, set())
+    return None if len(numbers) > 1 else next(iter(numbers), marker)
 
 
-def _published(version: str | None) -> str | None:
-    """Return the number of a published version, written in one way; None for anything else."""
+def _named_version(version: str | None) -> str | None:
+    """Return what names one version: a number, or any text in its place (a commit, a build).
+
+    Numbers are written in one way; $LATEST names no version, as it is whichever came last.
+    """
     stripped = (version or "").strip()
-    return stripped.lstrip("0") or "0" if is_published_version(stripped) else None
+    if is_published_version(stripped):
+        return stripped.lstrip("0") or "0"
+    return None if not stripped or stripped.startswith(LATEST) else stripped
 
 
 def is_published_version(version: str) -> bool:

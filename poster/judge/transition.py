@@ -32,8 +32,8 @@ from poster.judge.statistics import (
     stale_share,
     wilson,
 )
-from poster.rows.history import History
-from poster.rows.record import LoopKind, Step, StepName
+from poster.rows.history import History, is_probe
+from poster.rows.record import PROBER, LoopKind, Step, StepName
 from poster.rows.skew import ClockEstimate, estimate_clock
 
 LATENCY_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -359,7 +359,7 @@ def _side_by_side(
     young = {answers.names[code] for code in np.unique(answers.release[is_new])}
     elder = {answers.names[code] for code in np.unique(answers.release[is_old])} - young
     calls = (
-        with_release(history.observations, ("ok", "fail"))
+        with_release(history.observations.filter(~is_probe()), ("ok", "fail"))
         .filter(pl.col("release").cast(pl.String).is_in([*young, *elder]))
         .select(
             pl.col("release").cast(pl.String).is_in(list(young)).alias("is_new"),
@@ -380,6 +380,7 @@ def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.
     window = np.flatnonzero(
         (answers.received_ns >= begins) & (answers.received_ns <= ends) & (is_new | is_old)
     )
+    window = window[answers.poster[window] != PROBER]
     order = np.lexsort((answers.seq[window], answers.received_ns[window], answers.poster[window]))
     posters, new = answers.poster[window][order], is_new[window][order]
     return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
@@ -418,7 +419,7 @@ def _ok_and_ng(observations: pl.DataFrame, phase: Phase) -> tuple[int, int]:
     own = sent_within(
         phase.deploy_ns if phase.before_ns is not None else None, phase.next_deploy_ns
     )
-    outcomes = observations.lazy().filter(own).select("outcome").collect().to_series()
+    outcomes = observations.lazy().filter(own, ~is_probe()).select("outcome").collect().to_series()
     ok = int((outcomes == "ok").sum())
     return ok, outcomes.len() - ok
 
@@ -427,7 +428,9 @@ def _latency(history: History, phase: Phase, over_ns: int) -> dict[str, Quantile
     """Return latency before the deploy's switch, until it was over, and after."""
     sent = pl.col("sent_ns")
     answered = history.observations.lazy().filter(
-        pl.col("received_ns").is_not_null(), sent_within(phase.before_ns, phase.next_deploy_ns)
+        pl.col("received_ns").is_not_null(),
+        sent_within(phase.before_ns, phase.next_deploy_ns),
+        ~is_probe(),
     )
     start = latency_start(history.run.loop)
     parts = {

@@ -18,7 +18,7 @@ import polars as pl
 from poster.judge.releases import ok_answers
 from poster.judge.transition import Transition
 from poster.report.plain import clipped, plain
-from poster.rows.history import History
+from poster.rows.history import History, is_probe
 
 CONTEXT_ROWS = 5  # before first new and after last old, as published
 
@@ -53,6 +53,7 @@ def excerpt(history: History, transition: Transition) -> Excerpt:
         "todo_id",
         pl.coalesce("marker", "release").cast(pl.String),
         "seq",
+        "poster",
     )
     edges = pl.col("seq").is_in([transition.first_new_seq, transition.last_old_seq])
     start, end = (
@@ -62,6 +63,8 @@ def excerpt(history: History, transition: Transition) -> Excerpt:
         .row(0)
     )
     order = ["served", "seq"]
+    edge = edges | ~is_probe()  # as published: the posters' answers, and what the window is between
+    placed = placed.filter(edge)
     shown = pl.concat(
         [
             placed.filter(pl.col("served") < start).top_k(CONTEXT_ROWS, by=order).sort(order),

@@ -129,7 +129,8 @@ def _run_lines(result: Result) -> Iterator[str]:
     yield from _source_lines(result)
     yield _row(
         "calls",
-        f"{calls.total}: {calls.ok} ok, {calls.fail} failed, {calls.unknown} unknown",
+        f"{calls.total}: {calls.ok} ok, {calls.fail} failed, {calls.unknown} unknown"
+        + (f"; {calls.probes} of them probes" if calls.probes else ""),
     )
     if clock.skew_ms is None or clock.error_ms is None:
         yield _row("clock", "answers carry no server time: ordered by their arrival")
@@ -151,7 +152,9 @@ def load(run: Run) -> str:
         rate = "" if run.rate_per_s is None else f", {run.rate_per_s:g} calls/s"
         return f"open loop{rate}, {posters}"
     pause = "" if run.pause_s is None else f", pause {run.pause_s:g} s"
-    return f"closed loop, {posters}{pause}"
+    probers = run.settings.get("probers")
+    beside = f"; {probers} probers beside them" if isinstance(probers, int) and probers else ""
+    return f"closed loop, {posters}{pause}{beside}"
 
 
 def _propagation(run: Run) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from poster.errors import PosterError
-from poster.rows.record import Run, Step
+from poster.rows.record import PROBER, Run, Step
 
 MAX_NS = 2**62  # 146 years: differences of two such times still fit in 64 bits
 MAX_MS = 2**53
@@ -75,6 +75,11 @@ class History:
     malformed_lines: int = 0
     torn_bytes: int = 0
     sources: tuple[Source, ...] = ()
+
+
+def is_probe() -> pl.Expr:
+    """Return which calls were probes: they write nothing, and no poster made them."""
+    return pl.col("poster") == PROBER
 
 
 def observations_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:

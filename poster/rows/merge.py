@@ -20,7 +20,7 @@ from typing import Any
 import polars as pl
 from msgspec import structs
 
-from poster.rows.history import COLUMNS, MAX_NS, History, HistoryError, Source
+from poster.rows.history import COLUMNS, MAX_NS, History, HistoryError, Source, is_probe
 from poster.rows.record import Run
 from poster.rows.skew import ClockEstimate, estimate_clock
 
@@ -93,7 +93,7 @@ def merge_rows(dumps: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
 
 def shared_todos(observations: pl.DataFrame) -> int:
     """Return how many todo ids were called by more than one run of a merged history."""
-    runs = observations.lazy().group_by("todo_id").agg(pl.col("run").n_unique())
+    runs = observations.lazy().filter(~is_probe()).group_by("todo_id").agg(pl.col("run").n_unique())
     return runs.filter(pl.col("run") > 1).select(pl.len()).collect().item()  # type: ignore[no-any-return]
 
 
@@ -176,11 +176,12 @@ def _placed(history: History, shift_ns: int, number: int) -> pl.DataFrame:
 def _with_own_posters(placed: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Join the observations; posters keep their numbers unless two runs use the same."""
     whole = pl.concat(placed)
-    posters = whole.select("run", "poster").unique().sort("run", "poster")
+    posters = whole.filter(~is_probe()).select("run", "poster").unique().sort("run", "poster")
     if posters["poster"].n_unique() == posters.height:
         return whole
     own = posters.with_row_index("own", offset=1).with_columns(pl.col("own").cast(pl.Int64))
-    return whole.join(own, on=["run", "poster"], how="left").with_columns(poster="own").drop("own")
+    joined = whole.join(own, on=["run", "poster"], how="left")
+    return joined.with_columns(poster=pl.coalesce("own", "poster")).drop("own")
 
 
 def _in_order(whole: pl.DataFrame) -> pl.DataFrame:

@@ -52,7 +52,8 @@ def slow(handler: BaseHTTPRequestHandler, body: bytes) -> None:
 def poster_run(
     url: str, out: Path, *options: str, limit: Callable[[], None] | None = None
 ) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "poster", "run", "--endpoint", url, "--out", str(out)]
+    command = [sys.executable, "-m", "poster", "run", "--method", "POST"]
+    command += ["--endpoint", url, "--out", str(out)]
     return subprocess.Popen(
         [*command, *options],
         stdout=subprocess.PIPE,

@@ -68,7 +68,9 @@ def test_every_deploy_is_found_and_nothing_fails_or_is_lost(
     assert result["calls"]["fail"] == 0
     assert result["checks"]["lost_writes"] == 0
     assert result["checks"]["marker_mismatches"] == 0
-    assert result["checks"]["rows_read"] >= result["calls"]["ok"]
+    assert result["checks"]["rows_read"] >= result["calls"]["ok"] - result["calls"]["probes"]
+    assert result["safe"]["after"] == "deploy-finished"
+    assert result["safe"]["s"] is not None
     assert result["verdict"] in {"clean", "mixed"}
 
 

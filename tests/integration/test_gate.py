@@ -21,7 +21,8 @@ import pytest
 
 from examples.codedeploy_hook.gate_hook.app import handler
 from poster.calls.curl_call import Exchange
-from poster.calls.probe import TODO_PROBE, Probed, Probing
+from poster.calls.probe import Probed, Probing
+from poster.calls.request import TODO_PROBE
 from poster.calls.schedule import OpenLoop
 from poster.cli import exit_codes
 from poster.local.emulator import Emulator

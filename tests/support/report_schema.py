@@ -80,7 +80,14 @@ TRANSITION = {
 REPORT = {
     "schema": int,
     "run_id": str,
-    "calls": {"total": int, "ok": int, "fail": int, "unknown": int, "throttled": int},
+    "calls": {
+        "total": int,
+        "ok": int,
+        "fail": int,
+        "unknown": int,
+        "throttled": int,
+        "probes": int,
+    },
     "releases": [
         {
             "release": str,

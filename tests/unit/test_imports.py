@@ -25,6 +25,7 @@ ALLOWED = {
     "poster.judge": "poster.rows",
     "poster.calls": "poster.errors poster.rows",
     "poster.aws": "poster.errors poster.rows",
+    "poster.watching": "poster.errors poster.child poster.rows",
     "poster.report": "poster.errors poster.rows poster.judge",
     "poster.deploy": "poster.errors poster.child poster.extras poster.bundle poster.rows"
     " poster.aws",
@@ -35,7 +36,7 @@ ALLOWED = {
     " poster.report poster.deploy poster.gate",
     "poster.cli": "poster.errors poster.extras poster.bundle poster.version poster.rows"
     " poster.calls poster.judge poster.aws poster.report poster.deploy poster.local poster.gate"
-    " poster.actions poster.experiment",
+    " poster.actions poster.experiment poster.watching",
     "poster.__main__": "poster.cli",
     "hello_world": "",
     "examples": "poster.errors poster.rows poster.calls poster.gate",
@@ -79,6 +80,8 @@ PURE = [
     "poster/gate/settling.py",
     "poster/gate/tally.py",
     "poster/local/entrances.py",
+    "poster/watching/settling.py",
+    "poster/calls/refusal.py",
     "poster/local/faults.py",
     "poster/local/front_ends.py",
     "poster/local/guard.py",

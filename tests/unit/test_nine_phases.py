@@ -124,7 +124,7 @@ def run(tmp_path: Path, world: World, **parts: Any) -> Path:
     clock = RunClock()
     directory = tmp_path / "runs" / "one"
     directory.mkdir(parents=True)
-    plan = Plan(directory, 1, 0.0, parts.pop("deploys", 2), quiet_s=0.05, take_over_timeout_s=0.5)
+    plan = Plan(directory, 1, 0.0, parts.pop("deploys", 2), quiet_s=0.05, take_over_timeout_s=5)
     engine = FakeEngine(world, parts.pop("breaks_after", None))
     deploy = FakeDeployer(world, clock, **parts).deploy
     way = Way("fake", deploy, first=deploy)

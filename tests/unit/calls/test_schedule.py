@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poster.calls.schedule import ClosedLoop, OpenLoop
+from poster.rows.record import PROBER
 
 S = 1_000_000_000
 rates = st.floats(0.01, 10_000)
@@ -89,3 +90,13 @@ def test_the_same_seed_plans_the_same_instants() -> None:
     )
     assert first == second
     assert first != other
+
+
+def test_probers_have_a_pause_of_their_own_and_one_number() -> None:
+    agenda = ClosedLoop(1, 10.0, probers=2, probe_pause_s=1.0).agenda((1,), start_ns=0)
+    taken = [agenda.take() for _ in range(3)]
+    assert sorted(taken) == [(0, PROBER), (0, 1), (500_000_000, PROBER)]
+    agenda.ended(1, 20)
+    agenda.ended(PROBER, 30)
+    assert agenda.take() == (1_000_000_030, PROBER)
+    assert agenda.take() == (10_000_000_020, 1)

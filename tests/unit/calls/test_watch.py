@@ -48,3 +48,20 @@ def test_waiting_ends_when_posting_ends() -> None:
     watch = Watch()
     threading.Timer(0.05, watch.end).start()
     assert not watch.wait_for("xxx", answers=1, quiet_s=0, timeout_s=60)
+
+
+def test_a_wait_for_answers_in_a_row_starts_anew_with_every_other_answer() -> None:
+    watch = Watch()
+    watch.saw(answer("xxx", 1))
+    watch.saw(answer("xxx", 2))
+    assert watch.wait_for("xxx", answers=2, quiet_s=0, timeout_s=10)
+    # What came before the wait does not count.
+    assert not watch.wait_for("xxx", answers=2, quiet_s=0, timeout_s=0.01, in_a_row=1)
+
+    def post() -> None:
+        for at_s, marker in enumerate(["xxx", "aaa", "xxx", "xxx"], start=3):
+            watch.saw(answer(marker, at_s))
+
+    threading.Timer(0.05, post).start()
+    assert watch.wait_for("xxx", answers=2, quiet_s=0, timeout_s=10, in_a_row=2)
+    assert not watch.wait_for("xxx", answers=2, quiet_s=0, timeout_s=0.01, in_a_row=3)

@@ -60,7 +60,8 @@ def test_finish_txt_of_the_last_run_is_named(tmp_path: Path) -> None:
 def test_run_writes_a_history_and_points_latest_at_it(tmp_path: Path) -> None:
     with http_server(ok) as url:
         result = poster(
-            *("run", "--endpoint", url, "--posters", "2", "--pause", "0.05", "--duration", "1"),
+            *("run", "--endpoint", url, "--method", "POST", "--posters", "2"),
+            *("--pause", "0.05", "--duration", "1"),
             cwd=tmp_path,
         )
     assert result.returncode == 0, result.stderr
@@ -76,7 +77,18 @@ def test_run_writes_a_history_and_points_latest_at_it(tmp_path: Path) -> None:
 def test_ctrl_c_ends_a_run_with_a_whole_history(tmp_path: Path) -> None:
     with http_server(ok) as url:
         running = subprocess.Popen(
-            [*POSTER, "run", "--endpoint", url, "--pause", "0.01", "--out", "out"],
+            [
+                *POSTER,
+                "run",
+                "--endpoint",
+                url,
+                "--method",
+                "POST",
+                "--pause",
+                "0.01",
+                "--out",
+                "out",
+            ],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

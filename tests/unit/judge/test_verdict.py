@@ -139,7 +139,7 @@ def test_no_old_answer_is_unknown() -> None:
 def test_one_release_alone_is_unknown() -> None:
     verdict, witness = judged("aaaa")
     assert verdict == "unknown"
-    assert "nothing to judge" in witness
+    assert "the deploy published nothing" in witness
 
 
 def test_no_calls_at_all_are_unknown() -> None:

@@ -1,0 +1,36 @@
+"""Why was no new release seen to take over, and what would show it? Pure.
+
+Each of these is a truth of its own: answers that name nobody, answers that all name $LATEST, and
+one release before and after.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from poster.judge.releases import LATEST
+
+
+def why_nothing_new(observations: pl.DataFrame) -> str:
+    """Return a clause with the way out; empty where the answers do not say."""
+    answered = observations.filter(pl.col("outcome") == "ok")
+    if answered.is_empty():
+        return "none was answered ok" if observations.height else ""
+    pairs = answered.select(pl.col("function_version", "marker").cast(pl.String)).unique().rows()
+    names = {version if marker is None else marker for version, marker in pairs}
+    if pairs == [(None, None)]:
+        return (
+            "no answer names its release: say with --version-from where it does (header:NAME,"
+            " json:/pointer, regex:PATTERN); a header that is never there names none either"
+        )
+    if all(version == LATEST and marker is None for version, marker in pairs):
+        return (
+            f"every answer is by {LATEST}, which is whatever was deployed last: publish versions"
+            " behind an alias, or answer with a build id and name it with --version-from"
+        )
+    if len(names) == 1:
+        return (
+            f"every answer, before and after, is by {names.pop()}: the deploy published nothing,"
+            " or what --version-from reads does not change with a release"
+        )
+    return ""

@@ -1,0 +1,84 @@
+"""The deploy command: its output line by line, its end, and how it is told to stop.
+
+It runs under ``poster.child``: in a session of its own, so that Ctrl-C reaches us alone, and never
+longer than we do. Told to stop it gets what Ctrl-C would have given it, SIGINT, and the time that
+it takes: a deploy tool that is killed leaves a deploy half-way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from poster.child import Child
+from poster.errors import USAGE, PosterError
+
+LOG = "deploy.log"
+LAST_LINES = 8
+
+
+class CommandError(PosterError):
+    """The command cannot be run."""
+
+    exit_code = USAGE
+
+
+def require(command: Sequence[str]) -> None:
+    """Raise CommandError if there is no such command, before anything is done."""
+    if shutil.which(command[0]) is None:
+        raise CommandError(
+            f"there is no command {command[0]} to run: check its name and the PATH; nothing was"
+            " called or deployed"
+        )
+
+
+class Command:
+    """One command that runs; ``say`` is given each line of its output, on a thread of its own."""
+
+    def __init__(self, command: Sequence[str], log: Path, say: Callable[[str], None]) -> None:
+        """Start it. Raises CommandError."""
+        self.name = Path(command[0]).name
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._say = say
+        self._log = log
+        try:
+            self._child = Child.start(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, grace_s=10.0
+            )
+        except OSError as error:
+            raise CommandError(f"{command[0]} cannot be run: {error.strerror}") from error
+        self._reader = threading.Thread(target=self._read, name="deploy output", daemon=True)
+        self._reader.start()
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit code, -N for a death by signal N."""
+        # In short turns: a wait that Ctrl-C must be able to end.
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                exit_code = self._child.wait(timeout=0.1)
+                self._reader.join(1.0)
+                return exit_code
+
+    def interrupt(self) -> None:
+        """Tell it and what it started to stop, as Ctrl-C does."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, signal.SIGINT)
+
+    def end(self) -> int:
+        """End it at once, if it still runs."""
+        return self._child.stop()
+
+    def _read(self) -> None:
+        with self._log.open("w", encoding="utf-8") as log, contextlib.suppress(ValueError):
+            for line in self._child.stdout or ():  # ValueError: it was closed under us
+                log.write(line)
+                log.flush()
+                self.last_lines.append(line.rstrip())
+                self._say(line.rstrip())
