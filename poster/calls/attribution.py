@@ -1,10 +1,11 @@
 """Which release answered, for APIs that do not say it the way the todo API does. Pure.
 
-A *source* names a place in an answer, in one of three notations:
+A *source* names a place in an answer, in one of four notations:
 
     header:NAME      a response header
     json:/pointer    a string or number in a JSON body (RFC 6901)
     regex:PATTERN    the first group, or the whole match, in the body
+    sha256           the body itself, as a short hash
 
 A place that is not there gives None and changes no outcome.
 """
@@ -12,6 +13,7 @@ A place that is not there gives None and changes no outcome.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from typing import Any
 from poster.calls.answer import Answer, printable
 from poster.errors import USAGE, PosterError
 
+HASH_CHARS = 12
 MAX_CHARS = 200  # of a version or marker: rows stay small whatever the pattern matches
 
 Extractor = Callable[[bytes, bytes], str | None]  # of the header block and the body
@@ -88,7 +91,9 @@ def parse_source(notation: str) -> Extractor:
         except re.error as error:
             raise SourceError(f"{notation} is no regular expression: {error}") from None
         return lambda headers, body: _short(_matched(pattern, body))
-    raise SourceError(f"{notation} is none of header:NAME, json:/pointer, regex:PATTERN")
+    if notation == "sha256":
+        return lambda headers, body: hashlib.sha256(body).hexdigest()[:HASH_CHARS]
+    raise SourceError(f"{notation} is none of header:NAME, json:/pointer, regex:PATTERN, sha256")
 
 
 def _pointed_at(body: bytes, steps: list[str]) -> str | None:

@@ -43,7 +43,9 @@ class Watch:
             before = self._seen.get(observation.marker, Seen(0, 0))
             at_ns = max(before.last_ns, observation.received_ns or observation.sent_ns)
             self._seen[observation.marker] = Seen(at_ns, before.answers + 1)
-            in_a_row = self._in_a_row.get(observation.marker, 0) + 1
+            # A front end may stay with a connection: a kept one says nothing new.
+            is_telling = observation.connection != "kept"
+            in_a_row = self._in_a_row.get(observation.marker, 0) + is_telling
             self._in_a_row = {observation.marker: in_a_row}
             self._changed.notify_all()
 

@@ -65,8 +65,8 @@ _OPTIONS = (
         "--version-from",
         type=_SourceType(),
         metavar="SOURCE",
-        help="Where an answer names its version: header:NAME, json:/pointer or regex:PATTERN."
-        "  [default: as the todo API does]",
+        help="Where an answer names its version: header:NAME, json:/pointer, regex:PATTERN or"
+        " sha256.  [default: as the todo API does]",
     ),
     click.option(
         "--marker-from", type=_SourceType(), metavar="SOURCE", help="The same for its marker."
@@ -75,10 +75,9 @@ _OPTIONS = (
         "--fresh-connections",
         "fresh_share",
         type=click.FloatRange(0, 1),
-        default=0.0,
-        show_default=True,
         metavar="SHARE",
-        help="Share of the calls that open a connection of their own.",
+        help="Share of the calls that open a connection of their own."
+        "  [default: 0, around a deploy 1]",
     ),
     click.option(
         "--http2", is_flag=True, help="Speak HTTP/2; without TLS the server must expect it."
@@ -102,10 +101,11 @@ def chosen_exchange(
     body: str | None,
     version_from: Extractor | None,
     marker_from: Extractor | None,
-    fresh_share: float,
+    fresh_share: float | None,
     http2: bool,
     sign: bool,
     is_todo: bool = False,
+    around_a_deploy: bool = False,
 ) -> Exchange:
     """Return what was chosen. Raises SigningError."""
     if method is None:
@@ -120,7 +120,7 @@ def chosen_exchange(
     return Exchange(
         request=Request(method, headers, body),
         attribution=Attribution(version_from, marker_from),
-        fresh_share=fresh_share,
+        fresh_share=float(around_a_deploy) if fresh_share is None else fresh_share,
         http2=http2,
         sign=signer_for(endpoint, region) if sign else None,
         secrets=secrets_of(endpoint, *(value for _, value in given)),

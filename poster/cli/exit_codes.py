@@ -30,7 +30,7 @@ MEANINGS = {
     SUPERSEDED: "wait: the alias moved on to another version",
     NOT_THERE: "AWS has no such stack, function, alias or distribution",
     NO_PERMISSION: "AWS refuses, or there are no credentials",
-    NO_ANSWER: "wait: an endpoint never answered",
+    NO_ANSWER: "no call was answered ok; of a run around a deploy: nothing was deployed",
     NO_VERSION: "wait: answers do not say which version they are from",
     ACTION_FAILED: "wait: callers get the new version, but what was to follow was not done",
     BROKEN: "wait: too many probes failed, or were too slow",

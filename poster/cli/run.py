@@ -197,7 +197,13 @@ def run(
     prefix = "" if api.stack is None else run_prefix(clock.origin_unix_ns)
     load = options.load(api.url, prefix, deploy.is_around)
     given["sign"] = given["sign"] or api.is_signed
-    exchange = chosen_exchange(load.endpoint, region, is_todo=api.is_todo, **given)
+    exchange = chosen_exchange(
+        load.endpoint,
+        region,
+        is_todo=api.is_todo,
+        around_a_deploy=deploy.is_around,
+        **given,
+    )
     directory = _directory(out)
     where = {} if api.stack is None else {"stack": stack_name, "region": region}
     row = _run_row(directory.name, load, exchange, clock, where)

@@ -21,7 +21,7 @@ def why_nothing_new(observations: pl.DataFrame) -> str:
     if pairs == [(None, None)]:
         return (
             "no answer names its release: say with --version-from where it does (header:NAME,"
-            " json:/pointer, regex:PATTERN); a header that is never there names none either"
+            " json:/pointer, regex:PATTERN, sha256); a header that is never there names none either"
         )
     if all(version == LATEST and marker is None for version, marker in pairs):
         return (

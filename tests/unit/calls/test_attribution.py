@@ -72,3 +72,9 @@ def test_sources_replace_what_the_todo_api_says_and_change_no_outcome() -> None:
 def test_no_answer_breaks_a_source(notation: str, headers: bytes, body: bytes) -> None:
     found = parse_source(notation)(headers, body)
     assert found is None or found.encode()  # UTF-8 can hold it
+
+
+def test_a_body_is_a_release_of_its_own() -> None:
+    first, again, other = (parse_source("sha256")(b"", body) for body in (b"a", b"a", b"b"))
+    assert first == again == "ca978112ca1b"
+    assert other != first

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from poster.cli import main
+from poster.cli.main import main
 from poster.rows.record import Observation, Step, decode
 from tests.support.servers import http_server, send
 

@@ -51,7 +51,10 @@ def test_no_secret_of_an_endpoint_or_a_header_is_left_anywhere(tmp_path: Path) -
         endpoint = f"http://{SECRETS['user']}:{SECRETS['password']}@{host}?api_key={SECRETS['key']}"
         headers = [word for header in HEADERS for word in ("--header", header)]
         said = [
-            poster(tmp_path, "run", "--endpoint", endpoint, *headers, "--duration", "1"),
+            poster(
+                tmp_path,
+                *("run", "--method", "POST", "--endpoint", endpoint, *headers, "--duration", "1"),
+            ),
             poster(
                 tmp_path,
                 *("wait", "--endpoint", endpoint, *headers, "--method", "POST", "--body", "{}"),
