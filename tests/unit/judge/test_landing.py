@@ -72,7 +72,7 @@ def test_calls_over_new_connections_bound_what_kept_ones_cannot() -> None:
     assert transition.over_ns is not None
     result = analyse(history, rows=None)
     assert result.verdict == "clean"
-    assert "--fresh-share gives calls that tell" in result.safe[0].reason
+    assert "--fresh-connections gives calls that tell" in result.safe[0].reason
 
 
 @pytest.mark.parametrize("setting", [ANEW, STICKY], ids=lambda setting: setting.name)
