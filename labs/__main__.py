@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from labs.custom_runtime.lab import runtime
+from labs.doors.lab import doors
 from labs.invocation_patterns.lab import patterns
 from labs.two_functions.lab import two_functions
 
@@ -14,6 +15,7 @@ def labs() -> None:
     """Run a lab; its tables are printed and kept in runs/."""
 
 
+labs.add_command(doors)
 labs.add_command(patterns)
 labs.add_command(runtime)
 labs.add_command(two_functions)

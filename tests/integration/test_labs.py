@@ -89,3 +89,15 @@ def test_no_message_is_lost_or_doubled_by_any_pattern_during_a_deploy(tmp_path: 
     for pattern in ("api", "event", "sns", "s3", "kinesis", "dynamodb", "sqs"):
         assert f"\n{pattern} " in printed
         assert f"\n| {pattern} | " in measured
+
+
+def test_every_door_sees_every_deploy(tmp_path: Path) -> None:
+    labs = copied_labs(tmp_path)
+    printed = run_lab(labs, "doors")
+    lines = [line.split() for line in printed.splitlines()]
+    for door in ("rest-api", "http-api", "function-url", "invoke"):
+        assert len([line for line in lines if door in line]) == 2  # rounds
+    assert "function-url" in kept_in(tmp_path, "doors")
+    (page,) = (tmp_path / "runs").glob("*/doors.html")
+    assert page.read_text().count("<iframe") == 8
+    assert (tmp_path / "runs" / "doors-local.svg").exists()

@@ -1,0 +1,1 @@
+"""One function entered by several doors at once: do their callers change together?"""
