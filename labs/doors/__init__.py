@@ -1,1 +1,1 @@
-"""One function entered by several doors at once: do their callers change together?"""
+"""One function, entered by every door at once while it is deployed."""

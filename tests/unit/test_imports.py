@@ -43,11 +43,13 @@ ALLOWED = {
     "labs.kit": "poster.errors poster.child poster.rows poster.calls poster.aws poster.report"
     " poster.deploy poster.local poster.cli",
     "labs.custom_runtime": "poster.rows poster.calls poster.judge poster.report labs.kit",
+    "labs.doors": "poster.errors poster.rows poster.calls poster.judge poster.report poster.cli"
+    " poster.deploy poster.local labs.kit",
     "labs.invocation_patterns": "poster.errors poster.rows poster.calls poster.judge poster.aws"
     " poster.deploy labs.kit",
     "labs.two_functions": "poster.errors poster.rows poster.calls poster.judge poster.deploy"
     " labs.kit",
-    "labs.__main__": "labs.custom_runtime labs.invocation_patterns labs.two_functions",
+    "labs.__main__": "labs.custom_runtime labs.doors labs.invocation_patterns labs.two_functions",
     "studies.propagation": "poster.rows poster.local",
     "docs": "poster.rows poster.judge poster.report poster.cli studies.propagation",
     "bench": "poster.rows poster.report poster.deploy labs.kit docs",
@@ -110,7 +112,12 @@ def python_files(*folders: str) -> list[Path]:
 
 
 # What Lambda runs, and what is measured beside it, is no room of the house.
-FUNCTIONS = ("labs/*/worker/*", "labs/two_functions/*/*", "bench/published_handler/*")
+FUNCTIONS = (
+    "labs/*/worker/*",
+    "labs/two_functions/*/*",
+    "labs/doors/door/*",
+    "bench/published_handler/*",
+)
 FILES = [
     path
     for path in python_files(
