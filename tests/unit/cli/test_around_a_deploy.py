@@ -58,7 +58,10 @@ def poster(tmp_path: Path, url: str) -> Poster:
 
 
 def deploys(release: Path, to: str, then: str = "") -> str:
-    return f"print('uploading'); open({str(release)!r}, 'w').write({to!r}); {then}"
+    # At once, as an alias moves: the server never reads half a file.
+    new = f"{release}.new"
+    write = f"open({new!r}, 'w').write({to!r}); os.replace({new!r}, {str(release)!r})"
+    return f"import os; print('uploading'); {write}; {then}"
 
 
 def rows(tmp_path: Path) -> tuple[list[Observation], list[Step]]:
@@ -263,7 +266,9 @@ def test_until_settled_ends_with_a_deploy_that_was_made_elsewhere(
 ) -> None:
     process = started(tmp_path, url, "--until-settled", "--quiet-for", "0.3")
     until(process, "deploy now, by any means")
-    release.write_text("s4")
+    new = release.with_name("new")
+    new.write_text("s4")
+    new.replace(release)
     out, _ = process.communicate(timeout=30)
     assert "Clean: " in out or "Unknown" in out
     calls, _ = rows(tmp_path)
