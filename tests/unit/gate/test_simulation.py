@@ -82,10 +82,6 @@ def percent(cell: str) -> float:
     return float(cell.removesuffix("%")) / 100
 
 
-TABLES = pytest.mark.skipif(not rows("gate-lingering"), reason="the tables are being made anew")
-
-
-@TABLES
 def test_the_documented_table_holds_what_is_promised() -> None:
     table = rows("gate")
     assert [row[0] for row in table] == [setting.name for setting in SETTINGS]
@@ -94,7 +90,6 @@ def test_the_documented_table_holds_what_is_promised() -> None:
     assert float(table[0][4]) <= MOST_DELAY
 
 
-@TABLES
 def test_no_share_that_lingers_is_released_falsely_more_often_than_promised() -> None:
     table = rows("gate-lingering")
     assert [row[0] for row in table] == [each.name for each in (SETTINGS[0], *LINGERING)]
@@ -102,7 +97,6 @@ def test_no_share_that_lingers_is_released_falsely_more_often_than_promised() ->
         assert percent(row[1]) <= 0.01, row
 
 
-@TABLES
 def test_the_documented_limits_are_those_that_are_measured() -> None:
     for mark, settings in (("gate-sticky", STICKY), ("gate-beyond", BEYOND)):
         assert [row[0] for row in rows(mark)] == [setting.name for setting in settings]
