@@ -19,7 +19,7 @@ from poster.judge.outage import Outage
 from poster.judge.releases import releases_table
 from poster.judge.safe import Safe, safe_in_all, safe_of
 from poster.judge.side_by_side import SideBySide
-from poster.judge.statistics import SETTLED_CONFIDENCE, STALE_SHARE, quantiles_ms
+from poster.judge.statistics import CONFIDENCE, STALE_SHARE, quantiles_ms
 from poster.judge.throttling import throttled
 from poster.judge.transition import Quantiles, Transition, Unseen, transitions_in
 from poster.judge.verdict import VerdictKind, judge
@@ -169,7 +169,7 @@ def _transition_json(transition: Transition, safe: Safe) -> dict[str, Any]:
         "settled": {
             "lower_s": transition.settled.lower_s,
             "upper_s": transition.settled.upper_s,
-            "confidence": SETTLED_CONFIDENCE,
+            "confidence": CONFIDENCE,
             "stale_share": STALE_SHARE,
         },
         "safe": dataclasses.asdict(safe),

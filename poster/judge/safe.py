@@ -19,7 +19,7 @@ from typing import Literal
 import polars as pl
 
 from poster.judge.releases import name_of
-from poster.judge.statistics import CLEAN_RUN, SETTLED_CONFIDENCE
+from poster.judge.statistics import CLEAN_RUN, CONFIDENCE
 from poster.judge.transition import Transition
 from poster.rows.history import History
 from poster.rows.record import Step, StepName
@@ -36,7 +36,7 @@ class Safe:
     after: After | None  # what it counts from; None: nothing took over
     s: float | None  # None: the rows cannot tell
     reason: str  # why, and what would tell; empty where it is known
-    confidence: float = SETTLED_CONFIDENCE
+    confidence: float = CONFIDENCE
 
 
 def safe_of(history: History, transition: Transition) -> Safe:

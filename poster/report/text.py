@@ -16,7 +16,7 @@ from poster.judge.releases import name_of
 from poster.judge.safe import Safe, safe_in_all
 from poster.judge.side_by_side import Side
 from poster.judge.stages import Stage
-from poster.judge.statistics import ANYTHING, SETTLED_CONFIDENCE, STALE_PERCENT
+from poster.judge.statistics import ANYTHING, CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Quantiles, Transition
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
@@ -342,7 +342,7 @@ def settled(transition: Transition) -> str:
     last = f"last old answer seen {lower:.1f} s after {since}" if lower else "no old answer since"
     if upper is not None:
         by = f"under {STALE_PERCENT} stale {upper:.1f} s after {since}"
-        return f"{by} ({SETTLED_CONFIDENCE:.0%}); {last}"
+        return f"{by} ({CONFIDENCE:.0%}); {last}"
     missing = "the calls say too little" if transition.over_ns else "too few calls followed"
     return f"{last}; {missing} to say by when under {STALE_PERCENT} were stale"
 

@@ -14,7 +14,7 @@ import numpy as np
 from poster.rows.record import Step
 from tests.support.truths import RATE, moved, result_of, step, told
 
-HISTORIES = 100
+HISTORIES = 300
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from tests.support.simulation import (
     uniform,
 )
 
-HISTORIES = 100
+HISTORIES = 300
 BAND_TIMES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0)
 
 SETTINGS = [

@@ -9,7 +9,7 @@ from typing import Any
 from poster.judge.analysis import ReleaseSeen, Result
 from poster.judge.landing import Landing
 from poster.judge.releases import name_of
-from poster.judge.statistics import SETTLED_CONFIDENCE, STALE_PERCENT
+from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Quantiles, Transition
 from poster.report import text
 from poster.report.excerpt import Excerpt, excerpt
@@ -119,7 +119,7 @@ def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
         else (
             "Settled",
             f"{upper:.1f} s",
-            f"after {since} ({SETTLED_CONFIDENCE:.0%}): from then on under {STALE_PERCENT} stale",
+            f"after {since} ({CONFIDENCE:.0%}): from then on under {STALE_PERCENT} stale",
         ),
         ("Each call", _landed(transition.landing), transition.landing.sentence),
         ("Inversions", f"{transition.inversions:,}", "one poster got new code, then old again"),

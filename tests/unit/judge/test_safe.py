@@ -29,7 +29,7 @@ def test_safe_counts_from_the_end_of_the_deploy_command() -> None:
 
 def test_what_is_safe_before_the_command_ends_is_safe_at_once() -> None:
     (safe,) = judged(
-        "a" * 30 + "|" + "b" * 300, ("deploy-started", 10), ("deploy-finished", 310)
+        "a" * 30 + "|" + "b" * 330, ("deploy-started", 10), ("deploy-finished", 340)
     ).safe
     assert (safe.after, safe.s) == ("deploy-finished", 0.0)
 
@@ -37,7 +37,7 @@ def test_what_is_safe_before_the_command_ends_is_safe_at_once() -> None:
 def test_without_the_commands_end_it_counts_from_the_move_of_the_alias() -> None:
     (safe,) = judged("a" * 30 + "|" + "ab" * 10 + "b" * 300).safe
     assert safe.after == "alias-updated"
-    assert safe.s == pytest.approx(28.65)
+    assert safe.s == pytest.approx(31.75)
 
 
 def test_without_any_step_it_counts_from_the_first_new_answer() -> None:
@@ -62,15 +62,15 @@ def test_too_few_calls_say_how_many_and_how_fast_would_do() -> None:
     (safe,) = result.safe
     assert safe.s is None
     assert (
-        "101 answers followed the last one of version 1, and it takes 268 in a row" in safe.reason
+        "101 answers followed the last one of version 1, and it takes 299 in a row" in safe.reason
     )
-    assert "go on for 27 s at 10.0 calls/s; 27 calls/s give them in 10 s" in safe.reason
+    assert "go on for 30 s at 10.0 calls/s; 30 calls/s give them in 10 s" in safe.reason
     assert text.safe_line(result).startswith("From when it is safe cannot be said: 101 answers")
 
 
 def test_of_several_deploys_the_slowest_counts_and_one_open_leaves_it_open() -> None:
     both = judged("a" * 30 + "|" + "ab" * 10 + "b" * 300 + "|" + "bc" * 20 + "c" * 300)
-    assert text.safe_line(both).startswith("Safe from 30.7 s")
+    assert text.safe_line(both).startswith("Safe from 33.8 s")
     assert "in the slowest of 2 deploys" in text.safe_line(both)
     cut = judged("a" * 30 + "|" + "ab" * 10 + "b" * 300 + "|" + "bc" * 20 + "c" * 30)
     assert cut.to_json()["safe"]["s"] is None
@@ -83,7 +83,7 @@ def test_without_a_new_release_nothing_is_safe() -> None:
         "after": None,
         "s": None,
         "reason": "no new release was seen to take over",
-        "confidence": 0.93,
+        "confidence": 0.95,
     }
 
 
@@ -97,5 +97,5 @@ def test_a_deploy_that_did_harm_is_never_called_safe() -> None:
 def test_the_first_line_of_the_report_is_from_when_it_is_safe() -> None:
     made = history_of(rows("a" * 30 + "|" + "ab" * 10 + "b" * 300))
     report = text.render(analyse(made, None), made)
-    assert report.startswith("Safe from 28.7 s after the alias moved (93% confidence: under 1 %")
+    assert report.startswith("Safe from 31.8 s after the alias moved (95% confidence: under 1 %")
     assert json.loads(json.dumps(analyse(made, None).to_json()))["safe"]["after"] == "alias-updated"

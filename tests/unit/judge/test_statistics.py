@@ -37,7 +37,7 @@ def test_without_trials_a_share_is_anything() -> None:
 
 
 def test_a_clean_cut_settles_at_once_and_is_bounded_after_enough_calls() -> None:
-    assert settled_by(*calls((400, 0.0))) == 267  # the 268th call, the first being at 0 s
+    assert settled_by(*calls((400, 0.0))) == 298  # the 299th call, the first being at 0 s
 
 
 def test_too_few_calls_leave_the_upper_bound_open() -> None:
@@ -64,7 +64,7 @@ def test_a_single_late_stale_answer_moves_the_bound() -> None:
 
 
 def test_a_slow_decay_needs_no_clean_run() -> None:
-    # 0.2 % stay stale for ever: there are hardly 268 fresh calls in a row, but 1156 with one stale.
+    # 0.2 % stay stale for ever: there are hardly 299 fresh calls in a row.
     upper_s = settled_by(*calls((500, 0.5), (40_000, 0.002)))
     assert upper_s is not None
     assert upper_s < 20_000
@@ -72,9 +72,9 @@ def test_a_slow_decay_needs_no_clean_run() -> None:
 
 def test_the_clean_windows_keep_their_error_rate() -> None:
     chances = [binom.cdf(most, window, 0.01) for window, most in statistics._clean_windows()]
-    assert chances[0] == pytest.approx(0.0676, abs=1e-4)
+    assert chances[0] == pytest.approx(0.0495, abs=1e-4)
     assert max(chances[1:]) <= statistics.LONG_RUN_LEVEL
-    assert sum(chances) <= 1 - statistics.SETTLED_CONFIDENCE
+    assert sum(chances) <= 1 - statistics.CONFIDENCE
 
 
 @pytest.mark.parametrize("share", [0.0101, 0.02, 0.05])
@@ -84,7 +84,7 @@ def test_the_upper_bound_holds_whatever_the_truth(share: float) -> None:
     for seed in range(400):
         upper_s = settled_by(*calls((100, 0.5), (600, share), (600, 0.0), seed=seed))
         held += upper_s is None or upper_s >= 700
-    assert held / 400 >= 0.91  # 0.93 less two standard deviations of 400 draws
+    assert held / 400 >= 0.928  # 0.95 less two standard deviations of 400 draws
 
 
 def test_the_estimate_is_the_isotonic_fit_and_lies_within_its_band() -> None:
@@ -131,7 +131,7 @@ def test_intervals_cover_the_truth(setting: object) -> None:
     assert measured.upper >= 0.93
     assert measured.band >= 0.93
     assert math.isnan(measured.stale) or measured.stale >= 0.88  # 0.95 less two standard deviations
-    assert measured.relative_width <= 1.0
+    assert measured.relative_width <= 1.02  # 299 calls, and the wait for the first of them
 
 
 def test_the_table_says_where_there_was_no_window() -> None:

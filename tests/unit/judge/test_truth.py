@@ -157,7 +157,7 @@ def test_a_second_deploy_that_starts_before_the_first_ended_hides_nothing() -> N
 # Failures in no deploy's stretch: nobody can say that a deploy did it, nor that none did.
 
 
-@pytest.mark.parametrize("begin_s", [26, 40])
+@pytest.mark.parametrize("begin_s", [27, 40])
 @pytest.mark.parametrize("steps", [[], [moved()], [step("deploy-started", 15), moved()]])
 def test_an_outage_after_callers_had_settled_is_not_clean(begin_s: int, steps: Rows) -> None:
     result = result_of([*told(failing(begin_s, begin_s + 2)), *steps])
