@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors bench soak test fmt lint types template unit integration test-labs rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors bench soak test fmt lint types template unit integration test-labs test-install rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -86,8 +86,14 @@ template: setup
 unit: setup
 	pytest -n 2 --dist loadfile tests/unit
 
+# What takes minutes by itself has targets of its own: `make test` stays under 5 minutes.
+BESIDE := test_labs.py test_install.py
+
 integration: setup
-	pytest -n 2 --dist loadscope tests/integration --ignore tests/integration/test_labs.py
+	pytest -n 2 --dist loadscope tests/integration $(BESIDE:%=--ignore tests/integration/%)
+
+test-install: setup ## the wheel and each extra in an environment of its own, and an experiment from it
+	pytest tests/integration/test_install.py
 
 test-labs: setup ## each lab once in small; beside `make test`, which stays under 5 minutes
 	pytest tests/integration/test_labs.py

@@ -21,6 +21,7 @@ import pytest
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 
+from poster.extras import MissingExtraError
 from poster.local import emulator as emulator_module
 from poster.local.emulator import Emulator, EmulatorError, PortTakenError
 
@@ -369,7 +370,7 @@ def test_not_being_ready_in_time_is_an_error_and_leaves_nothing(
 
 def test_without_ministack_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(EmulatorError, match=r"ministack.*make setup.*poster\[local\]"):
+    with pytest.raises(MissingExtraError, match=r"ministack.*pip install 'deploy-poster\[local\]'"):
         Emulator().start()
 
 
