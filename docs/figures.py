@@ -40,6 +40,7 @@ def sections() -> list[tuple[str, str, str]]:
     """Return page, section and text of all that follows from the code and the kept results."""
     return [
         ("README.md", "strategies", _strategies()),
+        ("README.ja.md", "strategies", _strategies()),
         ("CONTRIBUTING.md", "rooms", picture(_allowed())),
         ("docs/pipelines.md", "budgets", _budgets()),
         ("docs/pipelines.md", "exit codes", _exit_codes()),

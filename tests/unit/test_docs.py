@@ -160,6 +160,21 @@ def test_the_readme_shows_nothing_but_these_kinds_of_commands() -> None:
     assert [command for command in COMMANDS if not command.startswith(known)] == []
 
 
+def test_the_japanese_readme_has_the_same_commands_links_and_measured_table() -> None:
+    english, japanese = (
+        (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ja.md")
+    )
+    blocks = re.compile(r"```console\n.*?```", re.DOTALL)
+    assert blocks.findall(japanese) == blocks.findall(english)
+    links = re.compile(r"\]\(([^)]+)\)")
+    own = {"README.md", "README.ja.md"}
+    assert set(links.findall(japanese)) - own == set(links.findall(english)) - own
+    headings = re.compile(r"^#+", re.MULTILINE)
+    assert headings.findall(blocks.sub("", japanese)) == headings.findall(blocks.sub("", english))
+    installed = re.compile(r"^\| [^|]+ \| (`(?:pip|uvx) .*) \|$", re.MULTILINE)
+    assert installed.findall(japanese) == installed.findall(english)
+
+
 def test_the_pictures_are_what_the_code_draws(tmp_path: Path) -> None:
     draw(tmp_path)
     drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
