@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors bench soak test fmt lint types template unit integration test-labs test-install rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors bench soak test fmt lint types template unit integration test-labs test-install test-examples rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -87,10 +87,13 @@ unit: setup
 	pytest -n 2 --dist loadfile tests/unit
 
 # What takes minutes by itself has targets of its own: `make test` stays under 5 minutes.
-BESIDE := test_labs.py test_install.py
+BESIDE := test_labs.py test_install.py test_codedeploy_hook.py
 
 integration: setup
 	pytest -n 2 --dist loadscope tests/integration $(BESIDE:%=--ignore tests/integration/%)
+
+test-examples: setup ## the examples that take a minute or more
+	pytest tests/integration/test_codedeploy_hook.py
 
 test-install: setup ## the wheel and each extra in an environment of its own, and an experiment from it
 	pytest tests/integration/test_install.py

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from examples.codedeploy_hook.gate_hook.app import handler
 from poster.calls.curl_call import Exchange
 from poster.calls.probe import Probed, Probing
 from poster.calls.request import TODO_PROBE
@@ -329,55 +328,6 @@ def test_a_version_that_crashes_is_broken_before_any_caller_gets_it(
     ended = wait(*crashing, "--version", version)
     assert ended.code == exit_codes.BROKEN, ended.err
     assert "function error Unhandled" in ended.err
-
-
-@pytest.mark.parametrize(
-    ("payload", "alias", "status"),
-    [
-        ("{}", None, "Succeeded"),
-        ("{}", "live", "Succeeded"),
-        ('{"busy_s": "soon"}', None, "Failed"),
-    ],
-)
-def test_the_gate_is_codedeploys_hook(
-    target: FleetTarget,
-    monkeypatch: pytest.MonkeyPatch,
-    payload: str,
-    alias: str | None,
-    status: str,
-) -> None:
-    app = App(target, f"hook-{status}-{alias}")
-    version = app.publish()
-    if alias:
-        app.point(version)
-    function = f"arn:aws:lambda:us-east-1:000000000000:function:{app.name}"
-    for name, value in target.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("NEW_VERSION", f"{function}:{version}")
-    monkeypatch.setenv("PAYLOAD", payload)
-    if alias:
-        monkeypatch.setenv("ALIAS", alias)
-    codedeploy = FakeCodeDeploy()
-    assert handler(HOOKED, FakeContext(), codedeploy) == status
-    assert codedeploy.statuses == [status]
-
-
-HOOKED = {"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "h-1"}
-
-
-class FakeCodeDeploy:
-    """The local AWS has no CodeDeploy that would wait for a status."""
-
-    def __init__(self) -> None:
-        self.statuses: list[str] = []
-
-    def put_lifecycle_event_hook_execution_status(self, status: str, **_: str) -> None:
-        self.statuses.append(status)
-
-
-class FakeContext:
-    def get_remaining_time_in_millis(self) -> int:
-        return 90_000
 
 
 def test_several_functions_must_all_get_their_new_version(
