@@ -45,11 +45,9 @@ from poster.errors import PosterError
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected
 from poster.gate.waiting import Question, Wait
-from poster.judge.analysis import Result, analyse
+from poster.judge.analysis import Result
 from poster.judge.statistics import CLEAN_RUN
-from poster.report import json as report_json
-from poster.report import text
-from poster.rows import loading
+from poster.report.saving import save_result
 from poster.rows.address import shown
 from poster.rows.clock import boot_id
 from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
@@ -61,7 +59,6 @@ PROBERS = 3
 PROBE_PAUSE_S = 0.05
 PROBES_PER_S = 50.0
 WARM_ANSWERS = 3  # per poster, before the gate begins to ask
-PAGE = "report.html"
 QUIET_S = 8.0  # without an old answer; the published runs' longest gap between two was 3.3 s
 TAKE_OVER_TIMEOUT_S = 180.0
 
@@ -198,18 +195,6 @@ def _deploy_under_traffic(
     journal.write(passed)
     narrator.step(passed)
     _wait_until_settled(watch, release, plan, quiet_s=0)
-
-
-def save_result(directory: Path) -> Result:
-    """Analyse a run directory and write ``result.json``, ``report.txt`` and the page into it."""
-    from poster.report import html  # the drawing library takes a second to load
-
-    run_history = loading.load(directory)
-    result = analyse(run_history, loading.load_rows(directory))
-    (directory / "result.json").write_text(report_json.render(result), encoding="utf-8")
-    (directory / "report.txt").write_text(text.render(result, run_history), encoding="utf-8")
-    (directory / PAGE).write_text(html.render(result, run_history), encoding="utf-8")
-    return result
 
 
 def _run_row(plan: Plan, rig: Rig, outputs: Outputs) -> Run:

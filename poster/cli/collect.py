@@ -14,7 +14,7 @@ from poster.aws.errors import NoPermissionError
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.errors import PosterError
-from poster.experiment import save_result
+from poster.report.saving import save_result
 from poster.rows import loading
 from poster.rows.history import History
 from poster.rows.journal import ROWS

@@ -44,10 +44,11 @@ from poster.deploy.sam_tool import find_sam
 from poster.deploy.samconfig import SAMCONFIG, forget_account
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
-from poster.experiment import PAGE, PROBE_PAUSE_S, PROBERS, Plan, Rig, run_experiment
+from poster.experiment import PROBE_PAUSE_S, PROBERS, Plan, Rig, run_experiment
 from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
 from poster.report.answer import answer
+from poster.report.saving import PAGE
 from poster.rows.clock import RunClock
 from poster.rows.journal import HISTORY, new_run_directory
 from poster.rows.tools import tool_versions

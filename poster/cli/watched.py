@@ -122,7 +122,7 @@ class DeployOptions:
         """Print the report and return how the command ends; a failed deploy stays one."""
         # Needs the libraries of an extra.
         from poster.cli.report import exit_code_of, tell
-        from poster.experiment import save_result
+        from poster.report.saving import save_result
         from poster.rows import loading
 
         result, history = save_result(directory), loading.load(directory)

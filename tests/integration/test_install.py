@@ -19,8 +19,8 @@ MOST_BYTES = 60_000_000
 MOST_S = 0.5
 # The extra that is enough for a command.
 EXTRA_OF = {
-    **dict.fromkeys(("collect", "doctor", "init", "mark", "post", "run", "wait"), ""),
-    **dict.fromkeys(("compare", "excerpt", "export", "report"), "report"),
+    **dict.fromkeys(("doctor", "init", "mark", "post", "run", "wait"), ""),
+    **dict.fromkeys(("collect", "compare", "excerpt", "export", "report"), "report"),
     **dict.fromkeys(("experiment", "local"), "local"),
 }
 
