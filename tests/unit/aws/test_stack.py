@@ -156,3 +156,39 @@ def test_a_client_for_calls_that_are_measured_never_repeats_one(
     target = AwsTarget("us-east-1")
     assert target.caller_client("lambda").meta.config.retries["total_max_attempts"] == 1
     assert target.client("lambda").meta.config.retries["mode"] == "standard"
+
+
+class AnyStack(FakeAws):
+    """A stack of somebody else's: no outputs of ours, resources on two pages."""
+
+    def __init__(self, *pages: list[dict[str, str]]) -> None:
+        super().__init__(outputs={"Url": "https://x"})
+        self._pages = pages
+
+    def get_paginator(self, operation: str) -> AnyStack:
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, StackName: str) -> list[dict[str, Any]]:
+        return [{"StackResourceSummaries": page} for page in self._pages]
+
+
+def test_the_functions_of_any_stack_are_those_that_its_aliases_lead_to() -> None:
+    arn = "arn:aws:lambda:eu-west-1:1:function"
+    alias = {"ResourceType": "AWS::Lambda::Alias"}
+    aws = AnyStack(
+        [
+            alias | {"PhysicalResourceId": f"{arn}:one:live"},
+            alias,  # one that is being made has no id yet
+            {"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "three"},
+        ],
+        [alias | {"PhysicalResourceId": f"{arn}:two:live"}],
+    )
+    stack = Stack("theirs", aws)  # type: ignore[arg-type]
+    assert stack.own_outputs() is None
+    assert stack.aliases() == [(f"{arn}:one", "live"), (f"{arn}:two", "live")]
+
+
+def test_a_stack_without_an_alias_says_what_to_name_instead() -> None:
+    with pytest.raises(StackError, match="name the function with --function-name"):
+        Stack("theirs", AnyStack([])).aliases()  # type: ignore[arg-type]
