@@ -56,7 +56,8 @@ def safe_line(result: Result) -> str:
     """Return from when it is safe to act on the deploy, one sentence, not yet made plain."""
     safe, deploys = safe_in_all(result.safe), len(result.transitions)
     if safe.s is None:
-        which = f" for one of {deploys} deploys" if deploys > 1 else ""
+        left_open = sum(each.s is None for each in result.safe)
+        which = f" for {left_open} of {deploys} deploys" if deploys > 1 else ""
         return f"From when it is safe cannot be said{which}: {safe.reason}."
     slowest = f" in the slowest of {deploys} deploys" if deploys > 1 else ""
     when = f"from {safe_when(safe)}{slowest}"
