@@ -74,7 +74,7 @@ def test_of_several_deploys_the_slowest_counts_and_one_open_leaves_it_open() -> 
     assert "in the slowest of 2 deploys" in text.safe_line(both)
     cut = judged("a" * 30 + "|" + "ab" * 10 + "b" * 300 + "|" + "bc" * 20 + "c" * 30)
     assert cut.to_json()["safe"]["s"] is None
-    assert "for one of 2 deploys" in text.safe_line(cut)
+    assert "for 1 of 2 deploys" in text.safe_line(cut)
 
 
 def test_without_a_new_release_nothing_is_safe() -> None:
