@@ -100,7 +100,7 @@ def watched(endpoint: str) -> Iterator[tuple[RunClock, list[Observation]]]:
     """Probe on our own, beside the gate, and give every answer."""
     clock, seen = RunClock(), list[Observation]()
     probed = Probed(endpoint, endpoint, Exchange(TODO_PROBE, fresh_share=1.0))
-    with Probing(probed, OpenLoop(10, max_in_flight=2), clock, seen.append, on_end=lambda: None):
+    with Probing(probed, OpenLoop(10, max_in_flight=50), clock, seen.append, on_end=lambda: None):
         yield clock, seen
 
 
