@@ -109,10 +109,11 @@ class Deploying:
         try:
             return running.wait()
         except KeyboardInterrupt:
-            self.phase(f"telling {running.name} to stop; Ctrl-C again ends it at once")
-            running.interrupt()
             exit_code = None
             try:
+                # A second Ctrl-C may come as soon as this is said.
+                self.phase(f"telling {running.name} to stop; Ctrl-C again ends it at once")
+                running.interrupt()
                 exit_code = running.wait()
             finally:
                 if exit_code is None:
