@@ -90,13 +90,12 @@ class _Deployed:
         self._application = StagedApplication(on.application.path, Path("door") / "release.py")
         self._markers = iter(RELEASES)
         self.marker = ""  # of the release that was deployed last
-        self._lambda = on.target.client("lambda")
 
     def release(self, journals: Journals) -> None:
         """Deploy the next release, its steps into all histories."""
         self.marker = marker = next(self._markers)
         site = Site(self._application, self._on.sam, self._on.stack, {}, journals.clock)
-        for step in sam.deploy(Release(marker, marker), site, alias_version=self._version):
+        for step in sam.deploy(Release(marker, marker), site):
             for journal in journals.by_door.values():
                 journal.write(step)
 
@@ -110,15 +109,6 @@ class _Deployed:
             "invoke": f"{INVOKE}{values['FunctionName']}:{values['AliasName']}",
         }
         return found | ({"alb": values["AlbEndpoint"]} if "AlbEndpoint" in values else {})
-
-    def _version(self) -> str | None:
-        if self._on.stack.status() is None:
-            return None
-        values = self._on.stack.output_values()
-        alias = self._lambda.get_alias(
-            FunctionName=values["FunctionName"], Name=values["AliasName"]
-        )
-        return str(alias["FunctionVersion"])
 
 
 def _round(on: Bench, deployed: _Deployed, front_ends: str) -> Round:
