@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from poster import bundle
 from poster.aws.cost import Estimate, estimate, left_per_month_usd, open_per_hour_usd
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
@@ -37,6 +36,7 @@ from poster.cli.types import (
     target_option,
     yes_option,
 )
+from poster.deploy import subject
 from poster.deploy.application import StagedApplication
 from poster.deploy.release import DeployError
 from poster.deploy.sam_cli import SamCli
@@ -44,7 +44,7 @@ from poster.deploy.sam_tool import find_sam
 from poster.deploy.samconfig import SAMCONFIG, forget_account
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
-from poster.experiment import PROBE_PAUSE_S, PROBERS, Plan, Rig, run_experiment
+from poster.experiment.nine_phases import PROBE_PAUSE_S, PROBERS, Plan, Rig, run_experiment
 from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
 from poster.report.answer import answer
@@ -96,7 +96,7 @@ class ExperimentOptions:
         """Return where the application is: where it was said, here, or what poster brings."""
         if self.application is not None:
             return self.application
-        return Path() if Path("template.yaml").exists() else bundle.SUBJECT
+        return Path() if Path("template.yaml").exists() else subject.SUBJECT
 
     @property
     def estimate(self) -> Estimate:
@@ -318,7 +318,7 @@ def _run(
     )
     watch = Watch()
     with Narrator() as narrator, ExitStack() as opened:
-        if options.application_folder == bundle.SUBJECT != Path().resolve():
+        if options.application_folder == subject.SUBJECT != Path().resolve():
             narrator.phase("no template.yaml here: the application is the one that poster brings")
         sam = find_sam(narrator.phase)
         if isinstance(target, LocalTarget):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from poster import bundle
+from poster.deploy import subject
 from poster.errors import PosterError
 
 
@@ -18,12 +18,12 @@ def init(folder: Path) -> None:
     It is the one that an experiment brings along where there is none: POST /todo, a function behind
     an alias, a table. Nothing that is there is overwritten.
     """
-    there = [name for name in bundle.SUBJECT_FILES if (folder / name).exists()]
+    there = [name for name in subject.SUBJECT_FILES if (folder / name).exists()]
     if there:
         raise PosterError(f"{folder / there[0]} is there already: choose another folder")
     try:
-        bundle.copy_subject(folder)
+        subject.copy_subject(folder)
     except OSError as error:
         raise PosterError(f"cannot write into {folder}: {error.strerror}") from error
-    click.echo(f"{folder}: {', '.join(bundle.SUBJECT_FILES)}")
+    click.echo(f"{folder}: {', '.join(subject.SUBJECT_FILES)}")
     click.echo(f"Next: cd {folder} && poster experiment")

@@ -13,11 +13,10 @@ from typing import Any, NoReturn
 
 import click
 
-from poster import extras
 from poster.calls.open_files import make_room
-from poster.cli import exit_codes
+from poster.cli import exit_codes, extras
 from poster.errors import PosterError
-from poster.version import VERSION
+from poster.rows.version import VERSION
 
 COMMANDS = (
     "collect",
@@ -51,7 +50,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the subcommand."""
         try:
-            with extras.named_for("this"):
+            with extras.named_for("this command"):
                 return super().invoke(ctx)
         except PosterError as error:
             end(error.exit_code, f"{error}")

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from poster import extras
 from poster.aws.any_stack import function_of
 from poster.aws.errors import AwsError, NotThereError
 from poster.aws.stack import StackError
@@ -22,18 +21,18 @@ from poster.calls.engine import Load
 from poster.calls.posting import Posting
 from poster.calls.refusal import why
 from poster.calls.schedule import OpenLoop
-from poster.cli import exit_codes
+from poster.cli import exit_codes, extras
 from poster.cli.endpoint import Api
 from poster.cli.live import Narrator
 from poster.cli.report_options import Wanted
+from poster.experiment.command import LOG, require
+from poster.experiment.deploying import Deploying, Watched
+from poster.experiment.settling import Rule, Settling
+from poster.experiment.traffic import Traffic
 from poster.rows.address import shown
 from poster.rows.clock import RunClock
 from poster.rows.journal import Journal
 from poster.rows.record import Observation, Step
-from poster.watching.command import LOG, require
-from poster.watching.deploying import Deploying, Watched
-from poster.watching.settling import Rule, Settling
-from poster.watching.traffic import Traffic
 
 # So that a handful of failures afterwards can be told from what there was before.
 BASELINE_ANSWERS = 100

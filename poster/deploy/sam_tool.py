@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from poster import bundle, extras
+from poster.deploy import subject
 from poster.deploy.release import DeployError
 
 BESIDE_US = Path(sys.executable).parent
@@ -29,7 +29,7 @@ def find_sam(tell: Callable[[str], None]) -> Path:
     beside = BESIDE_US / "sam"
     if beside.exists():
         return beside
-    folder = _cache() / f"sam-{hashlib.sha256(bundle.SAM_LOCK.read_bytes()).hexdigest()[:12]}"
+    folder = _cache() / f"sam-{hashlib.sha256(subject.SAM_LOCK.read_bytes()).hexdigest()[:12]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Of two runs that start at once the second waits until the first has made it.
@@ -59,13 +59,12 @@ def _cache() -> Path:
 def _make(environment: Path) -> None:
     uv = shutil.which("uv", path=with_ours_first(os.environ)["PATH"])
     if uv is None:
-        extras.require("local", "deploying with sam")
-        raise DeployError("there is no `uv` command beside our Python, nor on the PATH")
+        raise ModuleNotFoundError("no `uv` beside our Python, nor on the PATH", name="uv")
     for arguments in (
         ("venv", "--clear", "--python", sys.executable, str(environment)),
         (
             *("pip", "sync", "--require-hashes", "--python", str(environment / "bin" / "python")),
-            str(bundle.SAM_LOCK),
+            str(subject.SAM_LOCK),
         ),
     ):
         done = subprocess.run([uv, *arguments, "--quiet"], capture_output=True, text=True)

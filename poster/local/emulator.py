@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import http.client
+import importlib.util
 import json
 import os
 import secrets
@@ -25,7 +26,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poster import extras
 from poster.child import Child
 from poster.errors import PosterError
 from poster.local.child_log import ChildLog
@@ -85,7 +85,9 @@ class Emulator:
 
     def start(self) -> None:
         """Start it and return when it answers. Raises EmulatorError."""
-        extras.require("local", "the local AWS")
+        if importlib.util.find_spec("ministack") is None:
+            # It would fail to start in a process of its own, in whose log nobody looks first.
+            raise ModuleNotFoundError("No module named 'ministack'", name="ministack")
         if self._fixed_port is not None:
             return self._start_on(self._fixed_port)
         for _ in range(_PORT_ATTEMPTS):

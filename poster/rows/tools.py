@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 
-from poster.version import VERSION
+from poster.rows.version import VERSION
 
 _PACKAGES = ("requests", "boto3", "ministack")
 

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
+from click.testing import CliRunner
 
-from poster.extras import MissingExtraError
+from poster.cli.main import main
 from poster.local import emulator as emulator_module
 from poster.local.emulator import Emulator, EmulatorError, PortTakenError
 
@@ -370,8 +371,8 @@ def test_not_being_ready_in_time_is_an_error_and_leaves_nothing(
 
 def test_without_ministack_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r"ministack.*pip install 'deploy-poster\[local\]'"):
-        Emulator().start()
+    said = CliRunner().invoke(main, ["local"])
+    assert "ministack, which is not installed: pip install 'deploy-poster[local]'" in said.output
 
 
 @contextlib.contextmanager

@@ -18,25 +18,19 @@ ROOT = Path(__file__).parents[2]
 ALLOWED = {
     "poster.errors": "",
     "poster.child": "",
-    "poster.extras": "poster.errors",
-    "poster.bundle": "",
-    "poster.version": "",
-    "poster.rows": "poster.errors poster.version",
+    "poster.rows": "poster.errors",
     "poster.judge": "poster.rows",
     "poster.calls": "poster.errors poster.rows",
     "poster.aws": "poster.errors poster.rows",
-    "poster.watching": "poster.errors poster.child poster.rows",
     "poster.report": "poster.errors poster.rows poster.judge",
-    "poster.deploy": "poster.errors poster.child poster.extras poster.bundle poster.rows"
-    " poster.aws",
-    "poster.local": "poster.errors poster.child poster.extras poster.rows poster.aws",
+    "poster.deploy": "poster.errors poster.child poster.rows poster.aws",
+    "poster.local": "poster.errors poster.child poster.rows poster.aws",
     "poster.gate": "poster.errors poster.rows poster.calls poster.aws",
     "poster.actions": "poster.errors poster.rows poster.calls poster.aws poster.gate",
-    "poster.experiment": "poster.errors poster.rows poster.calls poster.judge poster.aws"
-    " poster.report poster.deploy poster.gate",
-    "poster.cli": "poster.errors poster.extras poster.bundle poster.version poster.rows"
-    " poster.calls poster.judge poster.aws poster.report poster.deploy poster.local poster.gate"
-    " poster.actions poster.experiment poster.watching",
+    "poster.experiment": "poster.errors poster.child poster.rows poster.calls poster.judge"
+    " poster.aws poster.report poster.deploy poster.gate",
+    "poster.cli": "poster.errors poster.rows poster.calls poster.judge poster.aws poster.report"
+    " poster.deploy poster.local poster.gate poster.actions poster.experiment",
     "poster.__main__": "poster.cli",
     "hello_world": "",
     "examples": "poster.errors poster.rows poster.calls poster.gate",
@@ -82,7 +76,7 @@ PURE = [
     "poster/gate/settling.py",
     "poster/gate/tally.py",
     "poster/local/entrances.py",
-    "poster/watching/settling.py",
+    "poster/experiment/settling.py",
     "poster/calls/refusal.py",
     "poster/local/faults.py",
     "poster/local/front_ends.py",

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from poster import bundle
 from poster.cli.main import main
+from poster.deploy import subject
 
 
 def test_init_writes_the_application_that_an_experiment_deploys(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["init", str(tmp_path / "app")])
     assert result.exit_code == 0
     written = {path.name for path in (tmp_path / "app").iterdir()}
-    assert written == set(bundle.SUBJECT_FILES)
+    assert written == set(subject.SUBJECT_FILES)
     assert not list((tmp_path / "app").rglob("__pycache__"))
     assert f"cd {tmp_path / 'app'} && poster experiment" in result.output
 

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from poster.experiment.settling import Settling
 from poster.rows.record import Observation
-from poster.watching.settling import Settling
 
 
 class Traffic:

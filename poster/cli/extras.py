@@ -23,16 +23,11 @@ class MissingExtraError(PosterError):
     """A library of an extra is not installed; the message is the command that brings it."""
 
 
-def has(extra: str) -> bool:
-    """Return whether the extra's libraries are installed."""
-    return not _missing(extra)
-
-
 def require(extra: str, for_what: str) -> None:
     """Raise MissingExtraError, saying what it is needed for, where the extra is not installed."""
-    missing = _missing(extra)
-    if missing:
-        raise _error(extra, for_what, missing[0])
+    for name in _LIBRARIES[extra]:
+        if importlib.util.find_spec(name) is None:
+            raise _error(extra, for_what, name)
 
 
 @contextmanager
@@ -46,10 +41,6 @@ def named_for(what: str) -> Iterator[None]:
             if module in brought:
                 raise _error(extra, what, module) from error
         raise
-
-
-def _missing(extra: str) -> list[str]:
-    return [name for name in _LIBRARIES[extra] if importlib.util.find_spec(name) is None]
 
 
 def _error(extra: str, for_what: str, module: str) -> MissingExtraError:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from poster.experiment.settling import IN_A_ROW, Rule, Settling
 from poster.rows.record import Observation
-from poster.watching.settling import IN_A_ROW, Rule, Settling
 
 BEAT = 100_000_000
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from poster.errors import NO_ANSWER, PosterError
+from poster.experiment.command import Command
+from poster.experiment.settling import Settling
+from poster.experiment.traffic import Traffic
 from poster.rows.clock import Clock
 from poster.rows.record import Observation, Step, StepName
-from poster.watching.command import Command
-from poster.watching.settling import Settling
-from poster.watching.traffic import Traffic
 
 BASELINE_S = 30.0
 FEWEST_CALLS = 10  # that all failed, before we say that none is answered

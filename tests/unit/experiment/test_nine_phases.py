@@ -18,7 +18,7 @@ from poster.calls.watch import Watch
 from poster.deploy.release import DeployError, Release
 from poster.deploy.site import Site
 from poster.deploy.ways import Way
-from poster.experiment import ExperimentError, Plan, Rig, run_experiment
+from poster.experiment.nine_phases import ExperimentError, Plan, Rig, run_experiment
 from poster.rows.clock import Clock, RunClock
 from poster.rows.record import Observation, Run, Step, decode
 

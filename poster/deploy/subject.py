@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _BUNDLE = _PACKAGE / "subject"
 _ROOT = _BUNDLE if _BUNDLE.is_dir() else _PACKAGE.parent
 

@@ -1,0 +1,1 @@
+"""A deploy under traffic: the releases of an experiment, or somebody's own command."""

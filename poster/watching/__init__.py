@@ -1,1 +1,0 @@
-"""Somebody else's deploy command, watched by the calls that go on around it."""
