@@ -58,6 +58,11 @@ def reasons(
                 f"new answer is call {took_over.first_new_seq}: clean takes"
                 f" {CLEAN_RUN} new answers in a row"
             )
+        elif took_over.settled_ns is None:
+            yield (
+                f"from when callers were settled on {name_of(took_over.to)} is not bounded:"
+                f" {took_over.landing.reason}"
+            )
     yield from _hidden(history, hidden, transitions, stretches)
     missing = checks["sequence_gaps"].count
     if checks["malformed_lines"].count > missing:

@@ -46,7 +46,7 @@ class Landing:
         if self.basis == "new connections":
             return (
                 "connections were kept, and a front end may stay with a connection:"
-                " --fresh-connections gives calls that tell"
+                " --fresh-connections 1 gives calls that tell"
             )
         return ""
 

@@ -179,6 +179,7 @@ def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns:
         and outside <= max(1, MOST_OUTSIDE * answers.height)
     )
     names, codes = _dictionary(answers["release"])
+    is_unsaid = answers["is_kept"].null_count() == answers.height
     return Answers(
         seq=answers["seq"].to_numpy(),
         poster=answers["poster"].to_numpy(),
@@ -189,7 +190,8 @@ def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns:
         in_order=answers["fits"].to_numpy() | (not by_server),
         release=codes,
         names=names,
-        is_kept=None if answers["is_kept"].null_count() else answers["is_kept"].to_numpy(),
+        # Where rows say it of some calls, the others may have been kept.
+        is_kept=None if is_unsaid else answers["is_kept"].fill_null(True).to_numpy(),
         run=answers["run"].to_numpy() if "run" in answers.columns else None,
     )
 

@@ -464,6 +464,37 @@ def test_rows_that_stand_there_twice_count_once() -> None:
     assert result_of([*rows, *rows]).transitions[0].new_answers == 201
 
 
+# Connections that were kept: a front end may stay with one, so many calls say little.
+
+
+def connected(new_every: int, unsaid_every: int = 0) -> Rows:
+    """Return a clean cut whose calls go over kept connections, but for every so manieth."""
+
+    def how(call: Observation) -> Observation:
+        is_new = new_every and call.seq % new_every == 0
+        is_unsaid = unsaid_every and call.seq % unsaid_every == 0
+        said = None if is_unsaid else "new" if is_new else "kept"
+        return structs.replace(call, connection=said)
+
+    return edited(told(clean_cut, [moved()]), how)
+
+
+def test_a_clean_cut_over_kept_connections_is_not_clean() -> None:
+    result = result_of(connected(new_every=0))
+    assert result.verdict == "unknown"
+    assert "--fresh-connections" in result.witness
+    assert result_of(connected(new_every=0), target="local").verdict == "clean"
+
+
+def test_enough_calls_over_new_connections_beside_them_are_clean() -> None:
+    assert verdict(connected(new_every=2)) == "clean"
+    assert verdict(connected(new_every=10)) == "unknown"
+
+
+def test_a_call_that_does_not_say_how_it_was_connected_makes_nothing_clean() -> None:
+    assert verdict(connected(new_every=0, unsaid_every=50)) == "unknown"
+
+
 # Chimeras.
 
 
