@@ -230,13 +230,16 @@ def faults_in(measured: Sequence[Sampled], is_rie: Callable[[str], bool]) -> lis
         answered = rows.filter(pl.col("outcome") == "ok").height
         processes = rows["instance_id"].drop_nulls().n_unique()
         where = f"{each.variant} on {each.host}"
-        if each.variant != "loopless" and (answered < rows.height or processes != 1):
+        # Lambda never promises to use an environment again; the hosts here do.
+        is_on_aws = each.history.run.target == "aws"
+        is_reused = processes == 1 or is_on_aws
+        if each.variant != "loopless" and (answered < rows.height or not is_reused):
             found.append(
                 f"{where}: {answered} of {rows.height} calls ok, by {processes} processes;"
                 " want all, by one"
             )
         if each.variant == "loopless" and is_rie(each.host) and answered:
             found.append(f"{where}: {answered} calls ok; want none")
-        if each.variant == "hardened" and not each.failures.lives_on:
+        if each.variant == "hardened" and not each.failures.lives_on and not is_on_aws:
             found.append(f"{where}: the process did not outlive a handler's failure")
     return found

@@ -80,9 +80,9 @@ def runtime(calls: int, **given: Any) -> None:
 def _hosts(on: Bench) -> list[Host]:
     functions = on.stack.output_values()
     if not on.is_local:
-        return [LambdaHost("AWS", "aws", on.target.client, functions)]
+        return [LambdaHost("AWS", "aws", on.target.caller_client, functions)]
     built = on.application.path / ".aws-sam" / "build"
     return [
         RieHost(rie_of(on.sam_path), built),
-        LambdaHost("MiniStack, local", "local", on.target.client, functions),
+        LambdaHost("MiniStack, local", "local", on.target.caller_client, functions),
     ]

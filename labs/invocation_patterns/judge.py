@@ -53,7 +53,7 @@ PROMISES = {
     "dynamodb": _STREAM,
     "sqs": Promise(
         "back after the visibility time-out, then a dead letter",
-        "2: received 3 times (maxReceiveCount)",
+        "{fewer}: received {receives} times (maxReceiveCount)",
         "none",
         "others go on",
     ),
@@ -187,8 +187,12 @@ def _blocked_s(
     return max(waits, default=None)
 
 
-def tables(patterns: Sequence[Pattern], simulated: Mapping[str, str]) -> list[Table]:
-    """Return the lab's tables; ``simulated`` says of which patterns' sources a model stood in."""
+def tables(patterns: Sequence[Pattern], simulated: Mapping[str, str], receives: int) -> list[Table]:
+    """Return the lab's tables.
+
+    ``simulated`` says of which patterns' sources a model stood in, ``receives`` how often the queue
+    gives a message out.
+    """
     who = Table(
         "Who processed what, while release xxx took over from aaa",
         (
@@ -224,20 +228,21 @@ def tables(patterns: Sequence[Pattern], simulated: Mapping[str, str]) -> list[Ta
     promised = Table(
         "What AWS promises, and what was measured (promised | measured)",
         ("pattern", "a message that fails", "retries", "order", "behind a poisonous message"),
-        [_promised(each) for each in patterns],
+        [_promised(each, receives) for each in patterns],
     )
     return [who, when, promised]
 
 
-def _promised(each: Pattern) -> tuple[str, ...]:
+def _promised(each: Pattern, receives: int) -> tuple[str, ...]:
     promise = PROMISES[each.name]
     ended = f"{each.told} told" if each.name == "api" else f"{len(each.dead)} dead letters"
     order = "kept" if not each.overtaken else f"{each.overtaken} overtaken"
     blocked = "-" if each.blocked_s is None else f"{each.blocked_s:.1f} s"
+    retries = promise.retries.format(fewer=receives - 1, receives=receives)
     return (
         each.name,
         f"{promise.on_failure} | {ended}, {len(each.never)} lost",
-        f"{promise.retries} | {each.retries}",
+        f"{retries} | {each.retries}",
         f"{promise.order} | {order}",
         f"{promise.behind} | {blocked}",
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,13 +32,14 @@ from poster.rows.journal import HISTORY, ROWS, Journal
 from poster.rows.record import Run
 from poster.rows.tools import tool_versions
 
-LAB = Lab("patterns", "invocation_patterns", ("worker",), usd=0.10)
+LAB = Lab("patterns", "invocation_patterns", ("worker",), usd=0.10, left_per_month_usd=22.0)
+WRITE_UNIT_PER_MONTH_USD = 0.47  # of the message table; the rest is two shards of Kinesis
 FIRST, SECOND = "aaa", "xxx"
 RECORDS = "records.jsonl"
 DEAD = "dead_letters.jsonl"
 BEFORE_S = 5.0  # of sending, before the release is built and deployed
-# The longest that a message may take: locally three visibility time-outs of the queue, on AWS the
-# three minutes before the second asynchronous retry, and some patience.
+# The longest that a message may take: all visibility time-outs of the queue, on AWS also the three
+# minutes before the second asynchronous retry, and some patience.
 DRAIN_S = {"local": 120.0, "aws": 600.0}
 MODEL = "model of Lambda's pollers and asynchronous queue"
 SIMULATED = {
@@ -44,6 +47,18 @@ SIMULATED = {
     **dict.fromkeys(("event", "sns", "s3", "kinesis", "dynamodb"), MODEL),
     "sqs": "MiniStack",
 }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Redrive:
+    """How the queue gives a message up."""
+
+    visibility_s: int  # that a received message is hidden
+    receives: int  # after so many it is a dead letter
+
+
+AS_ADVISED = Redrive(60, 5)  # by AWS: six times the function's time-out, and at least five
+QUICK = Redrive(24, 3)  # locally, where the last poison is waited for
 
 
 @click.command("patterns")
@@ -70,19 +85,29 @@ def patterns(messages: int, rate: float, **given: Any) -> None:
     """
     options = LabOptions(**given)
     clock = RunClock()
-    with bench(LAB, options, DirectTarget) as on:
-        evidence = _run(on, rate, messages / rate, clock)
+    writes = math.ceil(rate)
+    left_usd = LAB.left_per_month_usd + WRITE_UNIT_PER_MONTH_USD * writes
+    with bench(dataclasses.replace(LAB, left_per_month_usd=left_usd), options, DirectTarget) as on:
+        redrive = QUICK if on.is_local else AS_ADVISED
+        parameters = {
+            "WritesPerSecond": str(writes),
+            "VisibilityTimeout": str(redrive.visibility_s),
+            "MaxReceiveCount": str(redrive.receives),
+        }
+        evidence = _run(on, rate, messages / rate, clock, parameters)
         found = patterns_in(evidence)
         simulated = SIMULATED if on.is_local else {}
-        show(LAB, options, on.directory, tables(found, simulated))
+        show(LAB, options, on.directory, tables(found, simulated, redrive.receives))
         faults = faults_in(found, checks_in(evidence))
     if faults:
         end_badly(faults)
 
 
-def _run(on: Bench, rate_per_s: float, after_s: float, clock: RunClock) -> Evidence:
+def _run(
+    on: Bench, rate_per_s: float, after_s: float, clock: RunClock, parameters: Mapping[str, str]
+) -> Evidence:
     application = StagedApplication(on.application.path, Path("worker/release.py"))
-    site = Site(application, on.sam, on.stack, {}, clock)
+    site = Site(application, on.sam, on.stack, parameters, clock)
     on.narrator.phase(f"deploying release {FIRST}")
     steps = list(sam.deploy(Release(FIRST, FIRST), site))
     outputs = on.stack.output_values()

@@ -36,6 +36,7 @@ class Lab:
     folder: str
     code: tuple[str, ...]  # what its template builds from
     usd: float  # what a run in an account costs at list prices, roughly and rather too high
+    left_per_month_usd: float = 0.01  # what its stack costs that is kept and that nobody calls
 
     @property
     def stack_name(self) -> str:
@@ -107,7 +108,7 @@ def bench(lab: Lab, options: LabOptions, local: Callable[[], LocalTarget]) -> It
     if options.target == "aws":
         target = AwsTarget(options.region)
         refuse_other_account(options.labs / lab.folder / SAMCONFIG, target.region, target.profile)
-        agree(target, lab.stack_name, lab.usd, asked=not options.yes)
+        agree(target, lab.stack_name, lab.usd, lab.left_per_month_usd, asked=not options.yes)
     else:
         target = local()
     now = datetime.datetime.now(datetime.UTC)

@@ -21,10 +21,11 @@ def agree(
     target: AwsTarget,
     stack_name: str,
     usd: float,
+    left_per_month_usd: float,
     asked: bool,
     more: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Show account, region, stack and cost in USD, and ask.
+    """Show account, region, stack and cost in USD, of the run and of a stack that is kept, and ask.
 
     Raises click.Abort when the answer is no, AwsError when there are no working credentials,
     StackError when the stack that is there cannot be deployed to.
@@ -36,6 +37,7 @@ def agree(
         ("Region", target.region),
         ("Stack", f"{stack_name} ({'new' if status in NOTHING_YET else status})"),
         ("Cost", f"about USD {usd:.2f} for the calls, at list prices"),
+        ("If kept", f"about USD {left_per_month_usd:.2f} a month while nobody calls it"),
         *more,
         ("Stays", f"stack {MANAGED_STACK}, with the bucket of SAM's uploads"),
     ]

@@ -224,6 +224,7 @@ def experiment(**given: Any) -> None:
             target,
             options.stack_name,
             options.estimate.usd,
+            left_per_month_usd(int(parameters.get("ProvisionedConcurrency", 0))),
             asked=not options.yes,
             more=_said_of(options, parameters),
         )
@@ -278,9 +279,7 @@ def _refuse_faults(options: ExperimentOptions, target: AwsTarget) -> None:
 
 def _said_of(options: ExperimentOptions, parameters: dict[str, str]) -> list[tuple[str, str]]:
     """Return what else the caller is to know before anything is made."""
-    provisioned = int(parameters.get("ProvisionedConcurrency", 0))
-    kept = f"about USD {left_per_month_usd(provisioned):.2f} a month while nobody calls it"
-    lines = [("Takes", f"about {options.estimate.hours * 60:.0f} minutes"), ("If kept", kept)]
+    lines = [("Takes", f"about {options.estimate.hours * 60:.0f} minutes")]
     if parameters.get("Authorization", "NONE") == "NONE":
         calls_per_s = int(parameters.get(CALLS_PER_SECOND, 10_000))
         lines.append(

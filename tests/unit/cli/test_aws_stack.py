@@ -30,20 +30,20 @@ class Account:
 
 
 def test_an_abandoned_change_set_is_a_new_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    agree(Account("REVIEW_IN_PROGRESS"), "todo-sample-1", 0.05, asked=False)
+    agree(Account("REVIEW_IN_PROGRESS"), "todo-sample-1", 0.05, 22.0, asked=False)
     assert "todo-sample-1 (new)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
 def test_a_stack_that_changes_is_waited_for(status: str) -> None:
     with pytest.raises(StackError, match="is busy"):
-        agree(Account(status), "todo-sample-1", 0.05, asked=False)
+        agree(Account(status), "todo-sample-1", 0.05, 22.0, asked=False)
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"])
 def test_a_stack_that_is_broken_is_removed_with_its_region(status: str) -> None:
     with pytest.raises(StackError, match="sam delete --stack-name x --region eu-west-1"):
-        agree(Account(status), "x", 0.05, asked=False)
+        agree(Account(status), "x", 0.05, 22.0, asked=False)
 
 
 class Sam:
@@ -73,7 +73,8 @@ def test_what_stays_after_the_removal_is_said(
 
 
 def test_the_prompt_says_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
-    agree(Account("CREATE_COMPLETE"), "x", 0.05, asked=False, more=[("Open", "to everybody")])
+    agree(Account("CREATE_COMPLETE"), "x", 0.05, 22.0, asked=False, more=[("Open", "to everybody")])
     said = capsys.readouterr().err
     assert "Open     to everybody" in said
+    assert "If kept  about USD 22.00 a month while nobody calls it" in said
     assert "Stays    stack aws-sam-cli-managed-default" in said

@@ -24,8 +24,11 @@ class FakeHost:
     name = "fake"
     target: TargetName = "local"
 
-    def __init__(self, tells_missing_loop: bool = True, outlives: bool = True) -> None:
+    def __init__(
+        self, tells_missing_loop: bool = True, outlives: bool = True, reuses: bool = True
+    ) -> None:
         self._tells = tells_missing_loop
+        self._reuses = reuses
         self._outlives = outlives
         self._processes = 0
 
@@ -42,7 +45,7 @@ class FakeHost:
                 return self._failed("Handler.Failed")
             said = {"message": "ok", "marker": variant, "instanceId": str(self._processes)}
             ended = variant == "loopless"
-            self._processes += ended
+            self._processes += ended or not self._reuses
             error = "Unhandled" if ended and self._tells else None
             return Reply(200, json.dumps(said).encode(), error, RIE_LOG if error else "")
 
@@ -97,6 +100,17 @@ def test_a_hardened_runtime_that_ends_with_its_handler_is_a_fault(tmp_path: Path
     assert faults_in(measured, lambda host: True) == [
         "hardened on fake: the process did not outlive a handler's failure"
     ]
+
+
+def test_on_aws_an_environment_that_is_not_used_again_is_counted_and_no_fault(
+    tmp_path: Path,
+) -> None:
+    host = FakeHost(reuses=False)
+    assert faults_in(list(measure([host], 3, tmp_path / "here")), lambda host: True) != []
+    host.target = "aws"
+    measured = list(measure([host], 3, tmp_path / "aws"))
+    assert faults_in(measured, lambda host: True) == []
+    assert tables(measured, published=False)[0].rows[0][7] == "1", "it is in the table"
 
 
 @pytest.mark.parametrize(

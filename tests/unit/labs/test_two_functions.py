@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from samtranslator.yaml_helper import yaml_parse
 
 from labs.two_functions.judge import (
@@ -105,6 +107,17 @@ def test_whatever_the_bystanders_callers_notice_is_a_fault(
     spoil(rows)
     (fault,) = faults_in(histories(orders(), rows), CONTROLS, CHANGES)
     assert said in fault
+
+
+def test_on_aws_another_environment_is_counted_and_no_fault() -> None:
+    rows = stock()
+    spoiled_environment(rows)
+    seen = [
+        dataclasses.replace(each, run=structs.replace(RUN, target="aws"))
+        for each in histories(orders(), rows)
+    ]
+    assert faults_in(seen, CONTROLS, CHANGES) == []
+    assert tables(seen, CONTROLS, CHANGES)[0].rows[5][7] == "2", "it is in the table"
 
 
 @pytest.mark.parametrize(
