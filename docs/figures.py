@@ -12,6 +12,7 @@ import json
 import runpy
 from pathlib import Path
 
+from docs.json_schemas import schemas
 from docs.rooms import picture
 from docs.sections import filled
 from poster.cli import exit_codes
@@ -93,6 +94,8 @@ def _exit_codes() -> str:
 
 if __name__ == "__main__":
     draw(ROOT / "docs" / "images")
+    for name, text in schemas().items():
+        (ROOT / "docs" / "schemas" / f"{name}.json").write_text(text, encoding="utf-8")
     for name, section, text in [*sections(), *measured_by_labs(ROOT / "runs")]:
         page = ROOT / name
         page.write_text(filled(page.read_text(encoding="utf-8"), section, text), encoding="utf-8")

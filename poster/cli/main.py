@@ -31,6 +31,7 @@ COMMANDS = (
     "post",
     "report",
     "run",
+    "schema",
     "wait",
 )
 

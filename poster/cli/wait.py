@@ -17,7 +17,7 @@ from poster.cli import exit_codes
 from poster.cli.exchange import exchange_options
 from poster.cli.live import quiet_option
 from poster.cli.wait_options import DEFAULT_METHOD, GroupedCommand, Options
-from poster.cli.wait_report import OUTCOMES, Progress, Report
+from poster.cli.wait_report import OUTCOMES, Progress, Ran, Report
 from poster.cli.wait_setup import Plan, plan
 from poster.errors import PosterError
 from poster.gate.waiting import Passage, wait_in_order
@@ -32,7 +32,7 @@ EXITS = {
     "broken": exit_codes.BROKEN,
     "nothing-new": exit_codes.NOTHING_NEW,
 }
-CODES = sorted({*EXITS.values(), exit_codes.INTERRUPTED, *OUTCOMES})
+CODES = sorted({*EXITS.values(), *OUTCOMES})
 
 
 @click.command(
@@ -173,9 +173,9 @@ def wait(**given: Any) -> None:
         exit_code = _wait(options, report)
     except PosterError as error:
         exit_code = error.exit_code
-        report.error(OUTCOMES[exit_code], str(error))
+        report.error(exit_code, str(error))
     except KeyboardInterrupt:
-        report.error("interrupted", "interrupted; what was to follow was not done")
+        report.error(exit_codes.INTERRUPTED, "interrupted; what was to follow was not done")
         report.end()
         sys.exit(exit_codes.INTERRUPTED)
     if options.dry_run:
@@ -242,7 +242,7 @@ def _act(options: Options, made: Plan, passage: Passage, report: Report) -> int:
     command = options.command()
     if command is not None:
         code = run(command, output_to_stderr=options.form == "json")
-        report.action("ran", f"{options.then} (exit code {code})", {"exit_code": code})
+        report.action("ran", f"{options.then} (exit code {code})", Ran(code))
         if code != 0:
             return code
     if options.delete_old_versions:
@@ -276,7 +276,7 @@ def _warm(environments: int, made: Plan, passage: Passage, report: Report) -> No
         said = f"{warmed.environments} execution environments, {warmed.calls} calls"
         if warmed.environments < environments:
             said += f"; not {environments}: {'; '.join(e.sentence for e in made.concurrency)}"
-        report.action("warmed", said, dataclasses.asdict(warmed))
+        report.action("warmed", said, warmed)
 
 
 def _purge(
@@ -292,4 +292,4 @@ def _purge(
     )
     state = "complete" if purged.is_complete else "under way"
     said = f"{' '.join(purged.paths)} of {distribution} ({purged.invalidation}, {state})"
-    report.action("purged", said, dataclasses.asdict(purged))
+    report.action("purged", said, purged)

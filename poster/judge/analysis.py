@@ -1,31 +1,26 @@
-"""One result from one history: the parts put together, and the JSON that other programs read.
+"""One result from one history: the parts put together.
 
 ``analyse`` calls the pure parts in order; every report (text, JSON, plots) renders its ``Result``
-and computes nothing of its own. Invariant: ``to_json`` holds the documented keys and no others,
-and never NaN.
+and computes nothing of its own.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-import msgspec
 import polars as pl
 
-from poster.judge.checks import CHECKS, Checks, check
+from poster.judge.checks import Checks, check
 from poster.judge.evidence import evidence_of
-from poster.judge.outage import Outage
 from poster.judge.releases import releases_table
-from poster.judge.safe import Safe, safe_in_all, safe_of
-from poster.judge.side_by_side import SideBySide
-from poster.judge.statistics import CONFIDENCE, STALE_SHARE, quantiles_ms
+from poster.judge.safe import Safe, safe_of
+from poster.judge.statistics import quantiles_ms
 from poster.judge.throttling import throttled
 from poster.judge.transition import Quantiles, Transition, Unseen, transitions_in
 from poster.judge.verdict import VerdictKind, judge
 from poster.rows.history import History, Source, is_probe
-from poster.rows.merge import offsets, shared_todos
-from poster.rows.record import SCHEMA, Run, Step, StepName
+from poster.rows.merge import shared_todos
+from poster.rows.record import Run, Step, StepName
 from poster.rows.skew import ClockEstimate, estimate_clock
 
 LATENESS_SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
@@ -73,34 +68,6 @@ class Result:
     dropped: int
     verdict: VerdictKind
     witness: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object of ``poster report --format json``."""
-        return {
-            "schema": SCHEMA,
-            "run_id": self.run.run_id,
-            "calls": dataclasses.asdict(self.calls),
-            "releases": [dataclasses.asdict(release) for release in self.releases],
-            "safe": dataclasses.asdict(safe_in_all(self.safe)),
-            "transitions": list(map(_transition_json, self.transitions, self.safe)),
-            "checks": {
-                "rows_read": self.checks.rows_read,
-                **{name: self.checks[name].count for name in CHECKS},
-            },
-            "merged": [
-                {
-                    "run_id": source.run_id,
-                    "calls": source.calls,
-                    "offset_ms": None if offset is None else offset.offset_ms,
-                    "error_ms": None if offset is None else offset.error_ms,
-                }
-                for source, offset in zip(self.sources, offsets(self.sources), strict=True)
-            ],
-            "clock": {"skew_ms": self.clock.skew_ms, "error_ms": self.clock.error_ms},
-            "schedule": {"lateness_ms": self.lateness_ms, "dropped": self.dropped},
-            "verdict": self.verdict,
-            "witness": self.witness,
-        }
 
 
 def analyse(history: History, rows: pl.DataFrame | None) -> Result:
@@ -150,42 +117,3 @@ def _dropped(steps: list[Step]) -> int:
     """Return how many planned calls the engine says it never sent."""
     counts = [step.detail.get("count") for step in steps if step.name == StepName.CALLS_DROPPED]
     return sum(count for count in counts if type(count) is int and count > 0)
-
-
-def _plain(found: Outage | SideBySide | None) -> Any:
-    """Return it as JSON has it: lists for tuples."""
-    return msgspec.json.decode(msgspec.json.encode(found))
-
-
-def _transition_json(transition: Transition, safe: Safe) -> dict[str, Any]:
-    return {
-        "from": transition.start,
-        "to": transition.to,
-        "switch_ns": transition.switch_ns,
-        "first_new_ns": transition.first_new_ns,
-        "last_old_ns": transition.last_old_ns,
-        "window_s": transition.window_s,
-        "certain_window_s": transition.certain_window_s,
-        "settled": {
-            "lower_s": transition.settled.lower_s,
-            "upper_s": transition.settled.upper_s,
-            "confidence": CONFIDENCE,
-            "stale_share": STALE_SHARE,
-        },
-        "safe": dataclasses.asdict(safe),
-        "answered": transition.answered,
-        "stale": transition.stale,
-        "stale_ci": list(transition.stale_ci),
-        "landing": dataclasses.asdict(transition.landing),
-        "inversions": transition.inversions,
-        "errors": {"fail": transition.fail, "unknown": transition.unknown},
-        "latency_ms": transition.latency_ms,
-        "side_by_side": _plain(transition.side_by_side),
-        "outage": _plain(transition.outage),
-        "poster_outage": _plain(transition.poster_outage),
-        "stale_share": [list(point) for point in transition.stale_share],
-        "stages": [
-            {**dataclasses.asdict(stage), "stale_ci": list(stage.stale_ci)}
-            for stage in transition.stages
-        ],
-    }

@@ -16,11 +16,11 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-SCHEMA = 1
+SCHEMA: Final = 1
 PROBER = 0  # who makes harmless calls beside the posters 1, 2, 3 ...; they write nothing
 
 Outcome = Literal["ok", "fail", "unknown"]

@@ -19,7 +19,7 @@ MOST_BYTES = 60_000_000
 MOST_S = 0.5
 # The extra that is enough for a command.
 EXTRA_OF = {
-    **dict.fromkeys(("doctor", "init", "mark", "post", "run", "wait"), ""),
+    **dict.fromkeys(("doctor", "init", "mark", "post", "run", "schema", "wait"), ""),
     **dict.fromkeys(("collect", "compare", "excerpt", "export", "report"), "report"),
     **dict.fromkeys(("experiment", "local"), "local"),
 }

@@ -21,7 +21,7 @@ for brought in extras._LIBRARIES.values():
 from poster.cli.main import main
 main()
 """
-NEEDS_NOTHING = ("init", "mark", "post", "run", "wait")
+NEEDS_NOTHING = ("init", "mark", "post", "run", "schema", "wait")
 
 
 def poster_without_extras(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

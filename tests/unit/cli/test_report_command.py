@@ -28,7 +28,7 @@ from poster.judge.budgets import MEASURES
 from poster.rows.history import COLUMNS
 from poster.rows.record import Observation, encode
 from tests.support.histories import RUN, rows, stored, write_history
-from tests.support.report_schema import differences
+from tests.support.schemas import faults
 
 
 def run(*arguments: object, command: click.Command = report) -> Result:
@@ -69,7 +69,7 @@ def test_a_page_is_not_printed_to_a_terminal(run_directory: Path) -> None:
 
 def test_json_is_one_object_of_the_shared_format(run_directory: Path) -> None:
     found = json.loads(run(run_directory, "--format", "json").stdout)
-    assert differences(found) == []
+    assert faults("result", found) == []
     assert found["checks"]["rows_read"] == 8
 
 
@@ -133,7 +133,7 @@ def test_budgets_make_the_exit_code(run_directory: Path, budget: list[str], code
 
 def test_budgets_leave_the_json_on_stdout_alone(run_directory: Path) -> None:
     result = run(run_directory, "--format", "json", "--max-stale", "0")
-    assert differences(json.loads(result.stdout)) == []
+    assert faults("result", json.loads(result.stdout)) == []
     assert result.stderr == (
         "Budget: --max-stale 0 is exceeded, it is 1: call 5, sent after call 4 was answered by"
         " version 2, was answered by version 1\n"
@@ -165,7 +165,7 @@ def machines(folder: Path) -> list[Path]:
 def test_several_histories_are_one_report_with_one_store(tmp_path: Path) -> None:
     result = run(*machines(tmp_path), "--format", "json")
     found = json.loads(result.stdout)
-    assert differences(found) == []
+    assert faults("result", found) == []
     assert found["calls"]["total"] == found["checks"]["rows_read"] == 123
     assert [found["checks"][name] for name in ("lost_writes", "phantom_rows")] == [0, 0]
     assert [source["run_id"] for source in found["merged"]] == ["tokyo", "oregon"]
@@ -228,7 +228,7 @@ def reported(path: Path, content: bytes) -> None:
     result = run(path, "--format", "json")
     if result.exit_code == exit_codes.OK:
         found = json.loads(result.stdout)
-        assert differences(found) == []
+        assert faults("result", found) == []
         rendered(path, found["calls"]["total"])
     else:
         for command, options in ((report, []), (excerpt, []), (export, ["--csv", path])):

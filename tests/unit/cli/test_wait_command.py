@@ -22,6 +22,7 @@ from poster.cli.main import main
 from poster.cli.wait import wait as wait_command
 from poster.cli.wait_options import GROUPS
 from poster.cli.wait_report import OUTCOMES
+from tests.support.schemas import faults
 from tests.support.servers import http_server, send, unused_url
 
 POST = ("--method", "POST", "--body", "{}")
@@ -51,6 +52,8 @@ def wait(
         timeout=60,
     )
     assert "Traceback" not in done.stderr
+    if "json" in arguments and done.stdout:
+        assert faults("wait", json.loads(done.stdout)) == []
     return done
 
 

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from poster.judge.analysis import Result, analyse
+from poster.judge.safe import Safe, safe_in_all
+from poster.report import json as report_json
 from poster.report import text
 from poster.rows.record import Step
 from tests.support.histories import history_of, rows
@@ -73,18 +75,13 @@ def test_of_several_deploys_the_slowest_counts_and_one_open_leaves_it_open() -> 
     assert text.safe_line(both).startswith("Safe from 33.8 s")
     assert "in the slowest of 2 deploys" in text.safe_line(both)
     cut = judged("a" * 30 + "|" + "ab" * 10 + "b" * 300 + "|" + "bc" * 20 + "c" * 30)
-    assert cut.to_json()["safe"]["s"] is None
+    assert safe_in_all(cut.safe).s is None
     assert "for 1 of 2 deploys" in text.safe_line(cut)
 
 
 def test_without_a_new_release_nothing_is_safe() -> None:
     result = judged("a" * 300)
-    assert result.to_json()["safe"] == {
-        "after": None,
-        "s": None,
-        "reason": "no new release was seen to take over",
-        "confidence": 0.95,
-    }
+    assert safe_in_all(result.safe) == Safe(None, None, "no new release was seen to take over")
 
 
 def test_a_deploy_that_did_harm_is_never_called_safe() -> None:
@@ -98,4 +95,4 @@ def test_the_first_line_of_the_report_is_from_when_it_is_safe() -> None:
     made = history_of(rows("a" * 30 + "|" + "ab" * 10 + "b" * 300))
     report = text.render(analyse(made, None), made)
     assert report.startswith("Safe from 31.8 s after the alias moved (95% confidence: under 1 %")
-    assert json.loads(json.dumps(analyse(made, None).to_json()))["safe"]["after"] == "alias-updated"
+    assert json.loads(report_json.render(analyse(made, None)))["safe"]["after"] == "alias-updated"
