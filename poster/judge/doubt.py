@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from poster.judge.checks import Checks
+from poster.judge.contradictions import contradictions
 from poster.judge.evidence import under_way
 from poster.judge.harm import Tested, beyond
 from poster.judge.hidden import LONGEST_CALL_NS
@@ -50,6 +51,7 @@ def reasons(
         calls = history.observations.height
         why = why_nothing_new(history.observations) or "there is nothing to judge"
         yield f"no call was answered by a new release ({calls} calls): {why}"
+    yield from contradictions(history)
     yield from _placement(history, transitions)
     for took_over in transitions:
         if took_over.over_ns is None:

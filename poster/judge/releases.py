@@ -112,7 +112,7 @@ def _release_names(pairs: Sequence[Pair]) -> dict[Pair, str | None]:
     """Return the release of each pair of function version and marker that answered."""
     versions: dict[str, set[str]] = {}  # by marker
     for version, marker in pairs:
-        number = _named_version(version)
+        number = named_version(version)
         if number is not None and marker is not None:
             versions.setdefault(marker, set()).add(number)
     return {pair: _release_name(*pair, versions) for pair in pairs}
@@ -121,14 +121,14 @@ def _release_names(pairs: Sequence[Pair]) -> dict[Pair, str | None]:
 def _release_name(
     version: str | None, marker: str | None, versions: dict[str, set[str]]
 ) -> str | None:
-    own = _named_version(version)
+    own = named_version(version)
     if own is not None or marker is None:
         return own
     numbers = versions.get(marker, set())
     return None if len(numbers) > 1 else next(iter(numbers), marker)
 
 
-def _named_version(version: str | None) -> str | None:
+def named_version(version: str | None) -> str | None:
     """Return what names one version: a number, or any text in its place (a commit, a build).
 
     Numbers are written in one way; $LATEST names no version, as it is whichever came last.

@@ -508,3 +508,43 @@ def test_old_code_with_new_settings_is_never_clean() -> None:
     result = result_of(rows, settings={"releases": releases})
     assert result.verdict == "mixed"
     assert "chimera" in headline(result)
+
+
+def before_the_switch(begin_s: float, **names: str) -> Rows:
+    """Return a clean cut of which the answers just before the switch carry other names."""
+
+    def half(call: Observation) -> Observation:
+        return structs.replace(call, **names) if begin_s < sent_s(call) < SWITCH_S else call
+
+    return edited(told(clean_cut, [moved()]), half)
+
+
+@pytest.mark.parametrize("version", [None, "$LATEST"])
+def test_a_chimera_that_no_list_of_releases_tells_of_is_not_clean(version: str | None) -> None:
+    for begin_s in (1, 19):  # few of them, or most of all that were old
+        rows = before_the_switch(begin_s, config_marker="xxx")
+        nameless = edited(rows, lambda call: structs.replace(call, function_version=version))
+        result = result_of(nameless)
+        assert result.verdict == "unknown"
+        assert "code aaa with settings xxx" in result.witness
+
+
+@pytest.mark.parametrize(
+    "names", [{"function_version": "2"}, {"marker": "xxx"}, {"config_marker": "xxx"}]
+)
+def test_an_answer_whose_names_belong_to_two_releases_is_not_clean(names: dict[str, str]) -> None:
+    assert verdict(before_the_switch(19.9, **names)) != "clean"
+
+
+def test_settings_that_were_released_by_themselves_are_no_chimera() -> None:
+    """Version 2 has new settings, version 3 new code: each is a release."""
+
+    def in_turn(call: Observation) -> Observation:
+        return structs.replace(call, config_marker="xxx" if call.function_version != "1" else "aaa")
+
+    def same_code(call: Observation) -> Observation:
+        return structs.replace(call, marker="aaa") if call.function_version == "2" else call
+
+    thrice = lambda at_s, seq: "1" if at_s < 20 else "2" if at_s < 40 else "3"  # noqa: E731
+    rows = edited(edited(told(thrice, [moved(), moved(40, "2", "3")]), in_turn), same_code)
+    assert verdict(rows) == "clean"
