@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 from urllib.parse import quote
 
 from poster.local.http_api import DEFAULT, HttpApi
@@ -33,9 +33,12 @@ Case = Literal[
     "too large",
     "throttled by API Gateway",
     "throttled by Lambda",
+    "not permitted",
     "bad answer",
     "timed out",
 ]
+
+_API_GATEWAY = "apigateway.amazonaws.com"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class Entrance(Protocol):
     """What stands between a caller and a function."""
 
     @property
+    def invokes_as(self) -> str | None:
+        """Return the service that needs a permission to invoke; None where the caller does."""
+
+    @property
     def targets(self) -> list[Integration]:
         """Return what can be called here, each once."""
 
@@ -85,6 +92,7 @@ class RestEntrance:
     """A stage of a REST API."""
 
     api: RestApi
+    invokes_as: ClassVar[str] = _API_GATEWAY
 
     @property
     def targets(self) -> list[Integration]:
@@ -127,6 +135,7 @@ _HTTP_API_CASES: Mapping[Case, tuple[int, str]] = {
     "too large": (413, "Request Entity Too Large"),
     "throttled by API Gateway": (429, "Too Many Requests"),
     "throttled by Lambda": (503, "Service Unavailable"),
+    "not permitted": (500, "Internal Server Error"),
     "bad answer": (500, "Internal Server Error"),
     "timed out": (503, "Service Unavailable"),
 }
@@ -152,10 +161,17 @@ _INVOKE_CASES: Mapping[Case, tuple[int, str]] = {
     "unknown route": (404, "Function not found"),
     "too large": (413, "Request must be smaller than 6291456 bytes"),
     "throttled by API Gateway": (429, "Rate Exceeded."),
-    "throttled by Lambda": (429, "Rate Exceeded."),
     "bad answer": (502, "Internal Server Error"),
     "timed out": (504, "Endpoint request timed out"),
 }
+# Reserved concurrency counts the calls under way of all versions and aliases together:
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+_THROTTLED = Response(
+    429,
+    (("Content-Type", "application/json"), ("x-amzn-ErrorType", "TooManyRequestsException")),
+    b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User",'
+    b'"message":"Rate Exceeded."}',
+)
 _FUNCTION_ERROR = "X-Amz-Function-Error"
 
 
@@ -174,6 +190,7 @@ class HttpEntrance:
 
     api: HttpApi
     region: str
+    invokes_as: ClassVar[str] = _API_GATEWAY
 
     @property
     def targets(self) -> list[Integration]:
@@ -227,6 +244,7 @@ class FunctionUrl:
     url_id: str
     region: str
     target: Integration
+    invokes_as: ClassVar[None] = None
 
     @property
     def targets(self) -> list[Integration]:
@@ -267,6 +285,7 @@ class InvokeApi:
     """Lambda's own Invoke: the request's body is the event, the answer is the function's."""
 
     target: Integration
+    invokes_as: ClassVar[None] = None
 
     @property
     def targets(self) -> list[Integration]:
@@ -290,7 +309,9 @@ class InvokeApi:
 
     def own_response(self, case: Case) -> Response:
         """See Entrance."""
-        return _said(_INVOKE_CASES[case], "message")
+        return (
+            _THROTTLED if case == "throttled by Lambda" else _said(_INVOKE_CASES[case], "message")
+        )
 
     def response(self, version: str, said: Invoked) -> Response:
         """See Entrance: a function that raised is a 200 with its error in a header."""

@@ -5,8 +5,8 @@
 The environment names the emulator, as for any program that uses AWS. Prints one line of JSON, the
 port or an error, and serves until SIGTERM. It learns from the emulator when it starts what its
 entrance leads to (``poster.local.entrances``), and watches every alias that is called by reading it
-again and again; a change counts from the moment its answer was read. One event loop does
-everything, so nothing here is reached from two threads.
+again and again (``poster.local.followed``); a change counts from the moment its answer was read.
+One event loop does everything, so nothing here is reached from two threads.
 
 Times are nanoseconds since the epoch on a clock that cannot be set: the wall clock is read once.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import json
 import logging
 import os
@@ -39,6 +40,7 @@ from poster.local.entrances import Entered, Entrance
 from poster.local.environment import LocalAws
 from poster.local.faults import Fate, FaultError, parse_faults
 from poster.local.fleet import CHANGES_PATH, OPEN_PATH, SHUT_PATH, FleetSettings
+from poster.local.followed import Followed
 from poster.local.front_ends import FrontEnds
 from poster.local.guard import FORBIDDEN, refusal
 from poster.local.lag import LagError, parse_lag
@@ -48,6 +50,7 @@ from poster.local.rest_api import Integration
 
 LATEST = "$LATEST"
 _MAX_BODY_BYTES = 10 * 1024 * 1024  # API Gateway's payload limit
+_LOOKS_A_POLICY = 5  # at the alias, to one at its policy
 _PATIENCE_S = 5.0  # for calls of $LATEST to end before an update
 
 log = logging.getLogger("poster.local.front")
@@ -80,7 +83,7 @@ class Front:
         self._landing = Random(f"{settings.seed}/landing")
         self._weighing = Random(f"{settings.seed}/weighing")
         self._striking = Random(f"{settings.seed}/striking")
-        self._views: dict[Integration, FrontEnds] = {}
+        self._followed: dict[Integration, Followed] = {}
         self._seats: weakref.WeakKeyDictionary[asyncio.BaseTransport, int] = (
             weakref.WeakKeyDictionary()
         )
@@ -93,18 +96,23 @@ class Front:
             # Numbered, not named: CloudFormation puts random letters into function names.
             seed = f"{self._settings.seed}/{number}"
             routing = await self._lambda.get_alias(target.function, str(target.qualifier))
-            self._views[target] = FrontEnds(self._settings.front_ends, self._lag, seed, routing)
+            front_ends = FrontEnds(self._settings.front_ends, self._lag, seed, routing)
+            followed = Followed(
+                target, front_ends, self._lambda, self._clock, self._entrance.invokes_as
+            )
+            await followed.begin()
+            self._followed[target] = followed
 
     async def watch(self) -> None:
         """Read every alias again and again, and let the front ends know of changes."""
         is_lost = False
-        while True:
+        for looks in itertools.count():
             await asyncio.sleep(self._settings.poll_s)
             try:
-                for target, front_ends in self._views.items():
-                    routing = await self._lambda.get_alias(target.function, str(target.qualifier))
-                    if routing != front_ends.newest:
-                        front_ends.change(routing, self._clock.now_ns())
+                for followed in self._followed.values():
+                    await followed.look()
+                    if looks % _LOOKS_A_POLICY == 0:
+                        await followed.look_at_policy()
                 is_lost = False
             except LambdaApiError as error:
                 if not is_lost:
@@ -119,8 +127,8 @@ class Front:
         """Answer with every change so far: when it was seen, and when each front end adopted it."""
         changes = [
             {"function": target.function, "alias": target.qualifier, **dataclasses.asdict(change)}
-            for target, front_ends in self._views.items()
-            for change in front_ends.changes
+            for target, followed in self._followed.items()
+            for change in followed.front_ends.changes
         ]
         return web.json_response({"simulated_propagation": self._settings.lag, "changes": changes})
 
@@ -168,8 +176,11 @@ class Front:
         limit = self._faults.concurrency
         if limit is not None and self._calls_under_way >= limit:
             return self._entrance.own_response("throttled by Lambda"), ""
+        target = self._target(entered.target)
+        if target in self._followed and not self._followed[target].may_be_invoked:
+            return self._entrance.own_response("not permitted"), ""
         event = self._event(call, entered, body, request_id)
-        version = self._version_at(self._target(entered.target), front_end)
+        version = self._version_at(target, front_end)
         self._calls_under_way += 1
         try:
             async with asyncio.timeout(self._settings.timeout_s):
@@ -226,9 +237,9 @@ class Front:
         return self._seats[transport]
 
     def _version_at(self, target: Integration, front_end: int) -> str:
-        if target not in self._views:
+        if target not in self._followed:
             return target.qualifier or LATEST
-        routing = self._views[target].routing(front_end, self._clock.now_ns())
+        routing = self._followed[target].front_ends.routing(front_end, self._clock.now_ns())
         return routing.version_for(self._weighing.random())
 
     def _target(self, target: Integration) -> Integration:

@@ -2,20 +2,24 @@
 
 It listens with what ``poster.local.guard`` lets through, and nothing else reaches it. The token is
 in its environment, as AWS_SESSION_TOKEN; it hands that to the functions that it runs, so their own
-calls pass too.
+calls pass too. One path more than AWS has is the fleet's: see ``poster.local.concurrency``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import ministack.app
 
+from poster.local.concurrency import hold_versions_to_the_functions_limit, initialise
 from poster.local.guard import FORBIDDEN, refusal, refusal_without_token
+from poster.local.lambda_api import INITIALISE_PATH
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -33,9 +37,28 @@ def guarded(app: _App, token: str) -> _App:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await _refuse(send, why)
+            # As AWS says it in its JSON protocols; clients that expect XML show the whole body.
+            said = {"__type": "AccessDeniedException", "message": why}
+            await _answer(send, FORBIDDEN, said)
 
     return guard
+
+
+def initialising(app: _App) -> _App:
+    """Return the application with the path that initialises environments."""
+
+    async def either(scope: _Message, receive: _Receive, send: _Send) -> None:
+        if scope.get("path") == INITIALISE_PATH:
+            query = parse_qs(scope["query_string"].decode())
+            (function,), (version,), (count,) = (
+                query[name] for name in ("function", "version", "environments")
+            )
+            why_not = await asyncio.to_thread(initialise, function, version, int(count))
+            await _answer(send, 200, {"why_not": why_not})
+        else:
+            await app(scope, receive, send)
+
+    return either
 
 
 def _refusal(scope: _Message, token: str) -> str | None:
@@ -46,11 +69,10 @@ def _refusal(scope: _Message, token: str) -> str | None:
     return refusal_without_token(headers, scope["path"], query, token)
 
 
-async def _refuse(send: _Send, why: str) -> None:
-    # As AWS says it in its JSON protocols; clients that expect XML show the whole body.
-    said = json.dumps({"__type": "AccessDeniedException", "message": why}).encode()
+async def _answer(send: _Send, status: int, body: dict[str, Any]) -> None:
+    said = json.dumps(body).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(said))]
-    await send({"type": "http.response.start", "status": FORBIDDEN, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": said})
 
 
@@ -71,6 +93,7 @@ def guard_runtime_apis() -> None:
 
 if __name__ == "__main__":
     guard_runtime_apis()
+    hold_versions_to_the_functions_limit()
     # MiniStack's main serves what its module calls ``app``.
-    ministack.app.app = guarded(ministack.app.app, os.environ["AWS_SESSION_TOKEN"])
+    ministack.app.app = guarded(initialising(ministack.app.app), os.environ["AWS_SESSION_TOKEN"])
     ministack.app.main()

@@ -118,6 +118,9 @@ _GATEWAY_RESPONSES = {
     # Lambda's own throttling does not reach the caller as 429:
     # https://repost.aws/knowledge-center/api-gateway-internal-server-error
     "throttled by Lambda": (500, "Internal server error", "InternalServerErrorException"),
+    # API_CONFIGURATION_ERROR, "Invalid permissions on Lambda function" in the API's own log:
+    # https://github.com/DataBiosphere/azul/issues/8301
+    "not permitted": (500, "Internal server error", "InternalServerErrorException"),
     "bad answer": (502, "Internal server error", "InternalServerErrorException"),
     "timed out": (504, "Endpoint request timed out", "InternalServerErrorException"),
 }

@@ -105,6 +105,17 @@ class App:
             FunctionName=self.function, Name="live", FunctionVersion=self.versions[0]
         )
         self.api_id = self._make_api(f"{arn}:live")
+        self.permit()
+
+    def permit(self) -> None:
+        """Let API Gateway invoke the alias."""
+        self.lambda_.add_permission(
+            FunctionName=self.function,
+            Qualifier="live",
+            StatementId="gateway",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+        )
 
     def _make_api(self, called: str) -> str:
         gateway = self.aws.client("apigateway")

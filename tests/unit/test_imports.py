@@ -84,6 +84,7 @@ PURE = [
     "poster/local/http_api.py",
     "poster/local/lag.py",
     "poster/local/payload_v2.py",
+    "poster/local/policy.py",
     "poster/local/proxy_event.py",
     "poster/local/rest_api.py",
     "poster/rows/address.py",

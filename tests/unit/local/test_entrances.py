@@ -185,3 +185,15 @@ def test_routes_of_an_http_api_know_their_function_and_format() -> None:
         (Route("POST", "/todo", "POST /todo", TODO),),
         TODO,
     )
+
+
+def test_invoke_names_the_limit_that_throttled() -> None:
+    got = INVOKE.response("1", Invoked(429, None, b"{}"))
+    assert json.loads(got.body)["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert ("x-amzn-ErrorType", "TooManyRequestsException") in got.headers
+
+
+def test_only_api_gateway_needs_a_permission_of_the_alias() -> None:
+    assert {each.invokes_as for each in (REST, HTTP)} == {"apigateway.amazonaws.com"}
+    assert {each.invokes_as for each in (URL, INVOKE)} == {None}
+    assert {each.own_response("not permitted").status for each in (REST, HTTP)} == {500}
