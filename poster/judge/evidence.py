@@ -10,6 +10,7 @@ Invariant: evidence never holds more calls, or more answers, than the history do
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -28,6 +29,27 @@ def under_way(begin_ns: int, end_ns: int | None) -> pl.Expr:
     """Return which calls were under way at some moment from begin to end."""
     ended = pl.coalesce("received_ns", "sent_ns") >= begin_ns
     return ended if end_ns is None else ended & (pl.col("sent_ns") < end_ns)
+
+
+def parts_on_one_clock(history: History) -> list[History]:
+    """Return the parts of a merged history whose times can be compared; else the history alone.
+
+    A source that was placed by its wall clock is a part of its own.
+    """
+    numbered = list(enumerate(history.sources, start=1))
+    placed = [run for run, source in numbered if source.error_ms is not None]
+    alone = [[run] for run, source in numbered if source.error_ms is None]
+    parts = [placed, *alone] if placed else alone
+    return [_part(history, runs) for runs in parts] if len(parts) > 1 else [history]
+
+
+def _part(history: History, runs: Sequence[int]) -> History:
+    steps = (step for run in runs for step in history.sources[run - 1].steps)
+    return dataclasses.replace(
+        history,
+        observations=history.observations.filter(pl.col("run").is_in(runs)),
+        steps=sorted(steps, key=lambda step: step.at_ns),
+    )
 
 
 def evidence_of(history: History) -> History:

@@ -59,6 +59,7 @@ class Source:
     calls: int
     skew_ms: float | None  # server's clock minus its own; None: placed by its wall clock
     error_ms: float | None
+    steps: tuple[Step, ...] = ()  # its own, where the merged history has them
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import polars as pl
 from msgspec import structs
 
 from poster.rows.history import COLUMNS, MAX_NS, History, HistoryError, Source, is_probe
-from poster.rows.record import Run
+from poster.rows.record import Run, Step
 from poster.rows.skew import ClockEstimate, estimate_clock
 
 MOST_NAMED = 3
@@ -61,19 +61,18 @@ def merge(histories: Sequence[History]) -> History:
         )
     ]
     steps = [
-        structs.replace(step, at_ns=step.at_ns + shift_ns)
+        tuple(structs.replace(step, at_ns=step.at_ns + shift_ns) for step in history.steps)
         for history, shift_ns in zip(histories, shifts_ns, strict=True)
-        for step in history.steps
     ]
     return History(
         run=structs.replace(
             _run_of([history.run for history in histories]), origin_unix_ns=min(origins_ns)
         ),
         observations=_in_order(_with_own_posters(placed)),
-        steps=sorted(steps, key=lambda step: step.at_ns),
+        steps=sorted(itertools.chain(*steps), key=lambda step: step.at_ns),
         malformed_lines=sum(history.malformed_lines for history in histories),
         torn_bytes=sum(history.torn_bytes for history in histories),
-        sources=tuple(_sources(histories, clocks)),
+        sources=tuple(map(_source, histories, clocks, steps)),
     )
 
 
@@ -214,8 +213,6 @@ def _run_of(runs: Sequence[Run]) -> Run:
     )
 
 
-def _sources(histories: Sequence[History], clocks: Sequence[ClockEstimate]) -> Sequence[Source]:
-    return [
-        Source(history.run.run_id, history.observations.height, clock.skew_ms, clock.error_ms)
-        for history, clock in zip(histories, clocks, strict=True)
-    ]
+def _source(history: History, clock: ClockEstimate, steps: tuple[Step, ...]) -> Source:
+    calls = history.observations.height
+    return Source(history.run.run_id, calls, clock.skew_ms, clock.error_ms, steps)

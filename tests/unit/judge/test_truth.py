@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from msgspec import structs
 
-from poster.judge.analysis import analyse
+from poster.judge.analysis import Result, analyse
 from poster.report.text import headline
 from poster.rows.merge import merge
 from poster.rows.record import Observation
@@ -373,21 +373,36 @@ def test_throttled_calls_are_named() -> None:
 # 9. Machines whose clocks nobody knows.
 
 
+def by_two_machines(one: Rows, other: Rows, ahead_s: float) -> Result:
+    """Merge them; the clock of the second is wrong, and nothing in it says by how much."""
+    first = history(one, run_id="one")
+    second = history(edited(other, lambda call: blanked(call, "server_ms")), run_id="other")
+    wrong_ns = second.run.origin_unix_ns + round(ahead_s * 1e9)
+    run = structs.replace(second.run, origin_unix_ns=wrong_ns)
+    return analyse(merge([first, dataclasses.replace(second, run=run)]), rows=None)
+
+
 @pytest.mark.parametrize("ahead_s", [-5, 5])
 @pytest.mark.parametrize("who", [clean_cut, mixture(4)], ids=["clean", "mixed"])
 def test_a_wall_clock_proves_no_order(ahead_s: int, who: Who) -> None:
-    one = history(told(clean_cut, [moved()]), run_id="one")
-    rows = edited(told(who), lambda call: blanked(call, "server_ms"))
-    # Its clock is wrong, and nothing in it says by how much.
-    other = history(rows, run_id="other")
-    other = dataclasses.replace(
-        other,
-        run=structs.replace(
-            other.run, origin_unix_ns=other.run.origin_unix_ns + ahead_s * 1_000_000_000
-        ),
-    )
-    result = analyse(merge([one, other]), rows=None)
+    result = by_two_machines(told(clean_cut, [moved()]), told(who), ahead_s)
     assert result.verdict == ("unknown" if who is clean_cut else "mixed"), result.witness
+
+
+@pytest.mark.parametrize("ahead_s", [-5, 5])
+@pytest.mark.parametrize("steps", [[], [step("deploy-started", 15), moved()]])
+@pytest.mark.parametrize("seen_by", ["one", "the other", "both"])
+def test_harm_that_one_machine_saw_is_harm_whatever_the_others_wall_clock(
+    ahead_s: int, steps: Rows, seen_by: str
+) -> None:
+    one = told(clean_cut if seen_by == "the other" else outage(0.5))
+    other = told(clean_cut if seen_by == "one" else outage(0.5))
+    assert by_two_machines([*one, *steps], other, ahead_s).verdict == "broken"
+
+
+def test_a_wall_clock_moves_no_failure_into_a_deploy() -> None:
+    other = told(failing(12, 14))
+    assert by_two_machines(told(clean_cut, [moved()]), other, 7).verdict == "unknown"
 
 
 # 10, 11. Silence, and histories that end too soon.
