@@ -94,12 +94,14 @@ def test_ctrl_c_ends_a_run_with_a_whole_history(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
         )
-        time.sleep(1.5)
+        history = tmp_path / "out" / "history.jsonl"
+        while not history.exists() or history.read_text().count("\n") < 10:
+            time.sleep(0.05)
         running.send_signal(2)
         said, narrated = running.communicate(timeout=10)
     assert running.returncode == 0, narrated
     assert said == "out/history.jsonl\n"
-    lines = (tmp_path / "out" / "history.jsonl").read_text().splitlines()
+    lines = history.read_text().splitlines()
     rows = [row for row in map(decode, lines) if isinstance(row, Observation)]
     assert sorted(row.seq for row in rows) == list(range(1, len(rows) + 1))
 
