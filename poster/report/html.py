@@ -23,10 +23,9 @@ from markupsafe import Markup
 
 from poster.judge.analysis import Result
 from poster.judge.releases import name_of
-from poster.report import text
 from poster.report.page import words
 from poster.report.page.figures import figures_of
-from poster.report.page.looks import looks_of
+from poster.report.page.looks import LOOKS, release_name
 from poster.report.plain import plain
 from poster.rows.history import History
 
@@ -36,11 +35,11 @@ MOST_TEXT = 600  # characters of any one text on the page
 
 def render(result: Result, history: History) -> str:
     """Return the whole page."""
-    looks = looks_of(result.releases)
-    figures = figures_of(result, history, looks)
+    figures = figures_of(result, history)
     scripts = {"library": _library(), "script": "".join(map(_piece, SCRIPTS))}
     data = {
-        "looks": {answer: dataclasses.asdict(look) for answer, look in looks.items()},
+        "looks": {answer: dataclasses.asdict(look) for answer, look in LOOKS.items()},
+        "releases": [release_name(release) for release in result.releases],
         "figures": figures,
     }
     environment = jinja2.Environment(
@@ -48,15 +47,14 @@ def render(result: Result, history: History) -> str:
     )
     return environment.from_string(_piece("page.html")).render(
         **words.heading(result),
-        **words.run_tables(result, looks),
-        deploys=words.deploys(result, history, looks, list(figures)),
+        **words.run_tables(result),
+        deploys=words.deploys(result, history, list(figures)),
         unseen=[tuple(map(name_of, (move.start, move.to, move.missing))) for move in result.unseen],
         figures=figures,
         total=result.calls.total,
         errors=result.calls.fail + result.calls.unknown,
         environments=any(release.instances for release in result.releases),
-        store_read=text.store_read(result.checks),
-        findings=[(check.title, finding) for check, finding in result.checks.made()],
+        **words.checks(result.checks),
         measured=words.measured(result),
         simulation=words.simulation(result.run),
         data=_json(data),

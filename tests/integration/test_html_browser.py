@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from msgspec import structs
 
 from poster.judge.analysis import analyse
 from poster.report import html
+from poster.rows import loading
 from poster.rows.history import History
 from poster.rows.record import Observation
 from tests.support.histories import RUN, history, history_of, rows
@@ -183,7 +186,7 @@ def test_other_figures_have_tooltips_too(open_page: Callable[..., Opened]) -> No
         ("deploy-1", "steps", "alias \u2192 2"),
         ("whole", "latency", "answered ok"),
         ("whole", "errors", "failed"),
-        ("whole", "environments", "version 2 (bbb) 2 environments"),
+        ("whole", "environments", "new 2 environments"),
     ):
         plot = opened.page.locator(f"[data-figure={figure}] [data-chart={chart}]")
         plot.scroll_into_view_if_needed()
@@ -237,12 +240,53 @@ def test_dragging_zooms_all_charts_of_the_figure(open_page: Callable[..., Opened
     assert opened.shown("whole") == everything
 
 
-@pytest.mark.parametrize("width", [320, 768])
+RUN_OF_THREE_DEPLOYS = Path(__file__).parents[2] / "notebooks" / "sample_run"
+
+
+@pytest.mark.parametrize("width", [320, 390, 768])
 def test_nothing_runs_off_a_narrow_screen(open_page: Callable[..., Opened], width: int) -> None:
-    opened = open_page(history(CALLS), width=width)
+    opened = open_page(loading.load(RUN_OF_THREE_DEPLOYS), width=width)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-    drawn = opened.strip().locator("svg").bounding_box()
-    assert drawn["width"] > width / 2
+    for svg in opened.page.locator(".plot svg").all():
+        drawn = svg.bounding_box()
+        assert drawn["x"] >= 0
+        assert width / 2 < drawn["x"] + drawn["width"] <= width
+    opened.page.evaluate(
+        "for (const each of document.querySelectorAll('details')) each.open = true"
+    )
+    hidden = opened.page.evaluate(
+        """[...document.querySelectorAll(".wide, dl, ol, figure")]
+          .filter((each) => each.scrollWidth > each.clientWidth)
+          .map((each) => each.textContent.slice(0, 60))"""
+    )
+    assert hidden == [], "one would have to scroll sideways"
+
+
+def test_names_of_steps_do_not_lie_on_each_other(open_page: Callable[..., Opened]) -> None:
+    opened = open_page(loading.load(RUN_OF_THREE_DEPLOYS), width=390)
+    for steps in opened.page.locator("[data-chart=steps]").all():
+        boxes = steps.evaluate(
+            """(plot) => [...plot.querySelectorAll(".mark-text text")]
+              .filter((text) => text.textContent).map((text) => text.getBoundingClientRect())
+              .map(({ left, right, top, bottom }) => [left, right, top + 2, bottom - 2])"""
+        )
+        assert boxes
+        for one, other in itertools.combinations(boxes, 2):
+            apart = one[1] <= other[0] or other[1] <= one[0] or one[3] <= other[2]
+            assert apart or other[3] <= one[2]
+
+
+def test_a_print_has_four_pages_at_most_and_the_legends(
+    open_page: Callable[..., Opened], tmp_path: Path
+) -> None:
+    opened = open_page(loading.load(RUN_OF_THREE_DEPLOYS), scheme="dark")
+    printed = opened.page.pdf()
+    assert 1 <= len(re.findall(rb"/Type\s*/Page\b", printed)) <= 4
+    opened.page.emulate_media(media="print")
+    assert all(legend.is_visible() for legend in opened.page.locator(".legend").all())
+    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(255, 255, 255)"
+    )
 
 
 def test_many_calls_are_bars_that_count_them(open_page: Callable[..., Opened]) -> None:

@@ -3,7 +3,7 @@
 All charts of a figure show one stretch of time, ``from_s`` to ``to_s``: two parameters that the
 page sets together, so that they zoom as one. Every chart has the same left margin, so that one
 moment is one vertical line through all of them. Colours are the page's style sheet's, light or
-dark; a release also has its place above or below the middle of its lane, so nothing rests on
+dark; a role also has its place above or below the middle of its lane, so nothing rests on
 colour alone. The data (``calls``, ``bins``, ``steps`` ...) is made by ``data.js``.
 """
 
@@ -25,6 +25,8 @@ CURSOR = "datum.row === cursor"
 WITHIN = "datum.at >= from_s && datum.at <= to_s"
 TICKS_MS = [step * 10.0**power for power in range(-2, 7) for step in (1, 2, 5)]
 
+SHARES = [0, 0.01, 0.05, 0.2, 0.5, 1]
+
 
 @functools.cache
 def steps() -> Spec:
@@ -35,7 +37,11 @@ def steps() -> Spec:
         y=top, y2=alt.value("height"), color=_own_colour(), strokeWidth=_own_width()
     )
     names = marks.mark_text(
-        align="left", baseline="top", dx=5, fontSize=11, tooltip={"content": "data"}
+        align=alt.ExprRef("datum.before ? 'right' : 'left'"),
+        dx=alt.ExprRef("datum.before ? -5 : 5"),
+        baseline="top",
+        fontSize=11,
+        tooltip={"content": "data"},
     ).encode(y=top, text="shown:N", color=_own_colour())
     return _spec([stems, names], 60, left_px=MARGIN_PX)
 
@@ -100,7 +106,7 @@ def latency() -> Spec:
         _data("calls")
         .transform_filter("datum.latency !== null")
         .mark_point(clip=True, filled=True, size=14, opacity=0.75, tooltip={"content": "data"})
-        .encode(x=_time(), y=y, color=_own_colour())
+        .encode(x=_time(), y=y, color=_own_colour(), shape=alt.Shape("dot:N", scale=None))
     )
     lines = [
         _data("bins")
@@ -147,6 +153,7 @@ def environments() -> Spec:
             ),
             detail="answer:N",
             color=_own_colour(),
+            strokeDash=alt.StrokeDash("dash", type="nominal", scale=None),
         )
     )
     return _spec([*_backdrop(), lines, _bin_target()], 100)
@@ -154,33 +161,37 @@ def environments() -> Spec:
 
 @functools.cache
 def share() -> Spec:
-    """Return S(t) with its band, what a shift planned, and the interval of settled."""
+    """Return S(t), the bound above it, and what a shift planned.
+
+    Small shares are what people wait for, so the axis is of their square roots.
+    """
     points = _data("share")
     y = alt.Y(
         "share:Q",
-        scale=alt.Scale(domain=[0, 1]),
-        axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], **_Y_AXIS),
+        scale=alt.Scale(type="sqrt", domain=[0, 1]),
+        axis=alt.Axis(
+            format=".0%",
+            values=SHARES,
+            tickCount=len(SHARES),  # else Vega leaves out every other value
+            labelOverlap=False,
+            **_Y_AXIS,
+        ),
     )
-    band = points.mark_area(clip=True, interpolate="step-after", opacity=0.22).encode(
-        x=_time(), y=alt.Y("low:Q"), y2="high", color=alt.value("var(--r0)")
+    bound = points.mark_line(clip=True, interpolate="step-after", strokeWidth=1.2).encode(
+        x=_time(), y=alt.Y("high:Q"), color=alt.value(INK)
     )
-    line = points.mark_line(clip=True, strokeWidth=2).encode(
-        x=_time(), y=y, color=alt.value("var(--r0)")
+    line = points.mark_line(clip=True, strokeWidth=2.5).encode(
+        x=_time(), y=y, color=alt.value("var(--old)")
     )
     planned = (
         _data("planned")
         .mark_rule(clip=True, strokeDash=[5, 4], strokeWidth=1.2)
         .encode(x=_time("from"), x2="to", y="share:Q", color=alt.value(INK))
     )
-    when = (
-        _data("settled")
-        .mark_rule(clip=True, strokeWidth=7, color=INK)
-        .encode(x=_time("from"), x2="to", y=alt.datum(0))
-    )
     target = points.mark_rect(clip=True, opacity=0, tooltip={"content": "data"}).encode(
         x=_time(), x2="next", y=alt.datum(0), y2=alt.datum(1)
     )
-    return _spec([*_backdrop(), band, line, planned, when, target], 170)
+    return _spec([*_backdrop(), bound, line, planned, target], 170)
 
 
 _Y_AXIS: dict[str, Any] = {

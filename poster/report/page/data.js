@@ -29,10 +29,10 @@ const percent = (value) => `${number(value * 100, 1)} %`;
 
 function datasetsOf(figure) {
   const spot = (row) => {
-    const { colour, shape } = lookOf(row.answer);
+    const { colour, shape, dot } = lookOf(row.answer);
     const inLane = { above: [0.08, 0.46], below: [0.54, 0.92] }[shape] || [0.3, 0.7];
     const [top, bottom] = inLane.map((share) => row.lane + share);
-    return { colour, top, bottom, middle: (top + bottom) / 2 };
+    return { colour, dot, top, bottom, middle: (top + bottom) / 2 };
   };
   const calls = rowsOf(figure.calls).map((row, n) => ({
     ...row, ...spot(row), row: n, kind: "call",
@@ -45,21 +45,15 @@ function datasetsOf(figure) {
   }));
   const share = rowsOf(figure.share || {});
   return {
-    calls, bins, share: share.map((row, n) => bandFrom(row, share[n + 1])),
+    calls, bins, share: share.map((row, n) => ({ ...row, kind: "share", next: (share[n + 1] || row).at })),
     cells: rowsOf(figure.cells || {}).map((row) => ({ ...row, ...spot(row), kind: "cell" })),
     environments: environmentsOf(figure, bins),
-    windows: figure.windows, planned: figure.planned || [], settled: figure.settled || [],
+    windows: figure.windows, planned: figure.planned || [],
     steps: figure.steps.map((step) => ({
-      ...step, kind: "step", width: step.telling ? 1.6 : 0.7,
-      colour: step.telling ? "var(--ink)" : "var(--muted)",
+      ...step, kind: "step", width: step.safe ? 2.6 : step.telling ? 1.6 : 0.7,
+      colour: step.safe ? "var(--clean)" : step.telling ? "var(--ink)" : "var(--muted)",
     })),
   };
-}
-
-// Between two points the upper bound of the earlier and the lower bound of the later one hold.
-function bandFrom(point, next) {
-  const { low, at } = next || point;
-  return { ...point, kind: "share", low, next: at };
 }
 
 // A moment without an answer is a count of 0, not a line across it.
@@ -72,7 +66,8 @@ function environmentsOf(figure, bins) {
   const answers = [...new Set(found.map((row) => row.answer))];
   return answers.flatMap((answer) => bins.flatMap((bin) => {
     const row = (bin.environments || []).find((each) => each.answer === answer);
-    const at = { answer, colour: lookOf(answer).colour, environments: row ? row.environments : 0 };
+    const { colour, dash } = lookOf(answer);
+    const at = { answer, colour, dash, environments: row ? row.environments : 0 };
     const ends = bin === bins[bins.length - 1] ? [{ ...at, from: bin.to }] : [];
     return [{ ...at, from: bin.from }, ...ends];
   }));
@@ -85,18 +80,26 @@ function latencyRange({ calls, bins }) {
   return found.length ? [Math.min(...found) / 1.4, Math.max(...found) * 1.4] : [1, 10];
 }
 
-// A step's stem runs down from its name, so a name goes below all that it would run into. Where
-// there are too many rows a minor step goes without its name. Returns the rows' height.
+// A step's stem runs down from its name, so a name goes below all that it would run into; at the
+// right edge it stands before its stem. The telling ones are placed first; where there is no room, a
+// step goes without its name. Returns the rows' height.
 function placeSteps(steps, figure, width) {
   const placed = [];
-  for (const step of steps) {
+  const inTurn = [...steps].sort((a, b) => (b.telling - a.telling) || a.at - b.at);
+  for (const step of inTurn) {
     const x = ((step.at - figure.all[0]) / (figure.all[1] - figure.all[0])) * width;
-    const row = Math.max(0, ...placed.filter((each) => each.end > x).map((each) => each.row + 1));
-    const named = row < STEP_ROWS || step.telling;
-    const shownRow = Math.min(row, STEP_ROWS - 1);
+    const length = step.label.length * LABEL_PX + 10;
+    step.before = x + length > width + LABEL_PX;
+    const [begin, end] = step.before ? [x - length, x] : [x, x + length];
+    const met = placed.filter((each) => each.begin < end && begin < each.end);
+    const row = Math.max(0, ...met.map((each) => each.row + 1));
+    const crossed = placed.some((each) => begin < each.x && each.x < end && each.row < row);
+    const named = row < STEP_ROWS && (step.telling || !crossed);
     step.shown = named ? step.label : "";
-    step.top = shownRow * STEP_ROW_PX + 2;
-    if (named) placed.push({ row: shownRow, end: x + step.label.length * LABEL_PX + 10 });
+    step.top = named ? row * STEP_ROW_PX + 2 : STEP_ROWS * STEP_ROW_PX;
+    if (named) placed.push({ x, row, begin, end });
   }
-  return (1 + Math.max(0, ...placed.map((each) => each.row))) * STEP_ROW_PX + 4;
+  const height = (1 + Math.max(0, ...placed.map((each) => each.row))) * STEP_ROW_PX + 4;
+  for (const step of steps) step.top = Math.min(step.top, height - 6);
+  return height;
 }

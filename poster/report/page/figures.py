@@ -7,14 +7,15 @@ zero for a deploy.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from poster.judge.analysis import Result
+from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Transition
 from poster.report.page import charts
-from poster.report.page.looks import Look, short
-from poster.report.page.sample import Sample, answered, around_each, columns, whole_run
+from poster.report.page.looks import LOOKS, release_name, short
+from poster.report.page.sample import NEW, OLD, Sample, answered, around_each, columns, whole_run
 from poster.rows.history import History
 from poster.rows.record import Step, StepName
 
@@ -24,21 +25,23 @@ TELLING_STEPS = {
     StepName.ALIAS_UPDATED,
     StepName.VERSION_DELETED,
     StepName.DEPLOY_FAILED,
+    StepName.DEPLOY_FINISHED,
     StepName.GATE_PASSED,
 }
 
+SAFE = "safe from here"
+
 Figure = dict[str, Any]
-Looks = Mapping[int, Look]
 
 
-def figures_of(result: Result, history: History, looks: Looks) -> dict[str, Figure]:
+def figures_of(result: Result, history: History) -> dict[str, Figure]:
     """Return the figures by name: ``whole``, then ``deploy-1`` and so on for the first deploys."""
     calls = answered(history, result.releases)
     around = around_each(calls, result.transitions)
     return {
-        "whole": _whole(whole_run(calls, result.transitions), result, looks),
+        "whole": _whole(whole_run(calls, result.transitions), result),
         **{
-            f"deploy-{number}": _deploy(sample, transition, result.steps, looks)
+            f"deploy-{number}": _deploy(sample, transition, result)
             for number, (sample, transition) in enumerate(
                 zip(around, result.transitions, strict=False), start=1
             )
@@ -46,9 +49,10 @@ def figures_of(result: Result, history: History, looks: Looks) -> dict[str, Figu
     }
 
 
-def _whole(sample: Sample, result: Result, looks: Looks) -> Figure:
+def _whole(sample: Sample, result: Result) -> Figure:
+    [only] = result.transitions if len(result.transitions) == 1 else [None]
     return {
-        **_figure(sample, result.transitions, result.steps, 0, looks),
+        **_figure(sample, result.transitions, result.steps, 0, _roles(only, result)),
         "unit": "seconds of the run",
         "specs": {
             "steps": charts.steps(),
@@ -60,12 +64,14 @@ def _whole(sample: Sample, result: Result, looks: Looks) -> Figure:
     }
 
 
-def _deploy(sample: Sample, transition: Transition, steps: Sequence[Step], looks: Looks) -> Figure:
+def _deploy(sample: Sample, transition: Transition, result: Result) -> Figure:
     since = "the alias moved" if transition.switch_ns is not None else "the first new answer"
-    names = ("at", "share", "low", "high")
-    settled = transition.settled
+    names = ("at", "share", "high")
+    zero_ns, names_of_roles = transition.phase.zero_ns, _roles(transition, result)
+    next_ns = transition.phase.next_deploy_ns
+    steps = [step for step in result.steps if next_ns is None or step.at_ns < next_ns]
     return {
-        **_figure(sample, [transition], steps, transition.phase.zero_ns, looks),
+        **_figure(sample, [transition], steps, zero_ns, names_of_roles),
         "unit": f"seconds after {since}",
         "specs": {
             "steps": charts.steps(),
@@ -74,14 +80,8 @@ def _deploy(sample: Sample, transition: Transition, steps: Sequence[Step], looks
         },
         "share": {
             name: [point[place] for point in transition.stale_share]
-            for place, name in enumerate(names)
+            for place, name in zip((0, 1, 3), names, strict=True)
         },
-        "settled": [
-            {
-                "from": settled.lower_s,
-                "to": sample.to_s if settled.upper_s is None else settled.upper_s,
-            }
-        ],
         "planned": [
             {
                 "from": stage.from_s,
@@ -98,7 +98,7 @@ def _figure(
     transitions: Sequence[Transition],
     steps: Sequence[Step],
     zero_ns: int,
-    looks: Looks,
+    roles: Mapping[int, str],
 ) -> Figure:
     met = set(sample.calls["answer"])
     if sample.cells is not None:
@@ -106,7 +106,11 @@ def _figure(
     return {
         "all": [sample.from_s, sample.to_s],
         "drawn": _drawn(sample),
-        "legend": [dataclasses.asdict(look) for answer, look in looks.items() if answer in met],
+        "legend": [
+            dataclasses.asdict(look) | {"name": roles.get(answer, look.name)}
+            for answer, look in LOOKS.items()
+            if answer in met
+        ],
         "calls": columns(sample.calls),
         "cells": None if sample.cells is None else columns(sample.cells),
         "bins": columns(sample.bins),
@@ -116,8 +120,25 @@ def _figure(
             for each in transitions
             if each.stale
         ],
-        "steps": _flags(steps, zero_ns, sample),
+        "steps": [*_flags(steps, zero_ns, sample), *_safe_from(transitions, zero_ns)],
     }
+
+
+def _roles(transition: Transition | None, result: Result) -> dict[int, str]:
+    """Return what old and new are, where that is one release each."""
+    names = {release.release: release_name(release) for release in result.releases}
+    if transition is None:
+        return {OLD: "old: the release before a deploy", NEW: "new: the deployed one"}
+    return {OLD: f"old: {names[transition.start]}", NEW: f"new: {names[transition.to]}"}
+
+
+def _safe_from(transitions: Sequence[Transition], zero_ns: int) -> Iterator[dict[str, Any]]:
+    """Yield the moments from which it was safe, as flags."""
+    for each in transitions:
+        if each.settled_ns is not None:
+            at = (each.settled_ns - zero_ns) / 1e9
+            said = [[f"{at:.3f} s", f"{CONFIDENCE:.0%}: under {STALE_PERCENT} get old code"]]
+            yield {"at": round(at, 4), "label": SAFE, "telling": True, "safe": True, "names": said}
 
 
 def _drawn(sample: Sample) -> str:
@@ -141,7 +162,9 @@ def _flags(steps: Sequence[Step], zero_ns: int, sample: Sample) -> list[dict[str
         if not flags or at - flags[-1]["at"] > apart_s:
             if len(flags) == MOST_FLAGS:
                 break
-            flags.append({"at": round(at, 4), "label": "", "telling": False, "names": []})
+            flags.append(
+                {"at": round(at, 4), "label": "", "telling": False, "safe": False, "names": []}
+            )
         flag = flags[-1]
         telling = step.name in TELLING_STEPS
         if not flag["names"] or (telling and not flag["telling"]):
@@ -152,6 +175,8 @@ def _flags(steps: Sequence[Step], zero_ns: int, sample: Sample) -> list[dict[str
 
 
 def _label(step: Step) -> str:
+    if step.name == StepName.DEPLOY_FINISHED:
+        return "deploy command done"
     if step.name != StepName.ALIAS_UPDATED or not step.detail.get("to"):
         return short(step.name.replace("-", " "))
     weight = step.detail.get("weight")

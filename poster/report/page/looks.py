@@ -1,22 +1,21 @@
-"""How each kind of answer looks: its name, its colour, and its place or sign in a strip.
+"""How each kind of answer looks: its name, its colour, and its place or sign in a picture.
 
-Releases take turns above and below the middle of a lane and through the colours of the style
-sheet, so two releases that follow each other differ in both. Answers are numbers, as in
+An answer looks by its role in the deploy that it fell into: old, new, or none at all. So a colour
+means the same in every figure, however many releases a run has; old lies above the middle of its
+lane and new below it, so nothing rests on colour alone. Roles are numbers, as in
 ``poster.report.page.sample``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Literal
 
 from poster.judge.analysis import ReleaseSeen
 from poster.judge.releases import name_of
-from poster.report.page.sample import FAILED, MOST_RELEASES, UNKNOWN, UNNAMED
+from poster.report.page.sample import FAILED, NEW, OLD, UNKNOWN, UNNAMED
 from poster.report.plain import plain
 
-COLOURS = 6  # in the style sheet
 MOST_NAME = 40  # characters of a name that a stranger chose
 
 
@@ -27,22 +26,17 @@ class Look:
     name: str
     colour: str  # a variable of the style sheet
     shape: Literal["above", "below", "cross", "ring"]
+    dot: str = "circle"  # where only a dot fits
+    dash: tuple[int, ...] = (1, 0)  # of a line
 
 
-def looks_of(releases: Sequence[ReleaseSeen]) -> dict[int, Look]:
-    """Return the look of each answer there may be."""
-    looks = {
-        number: Look(
-            _name(release), f"var(--r{number % COLOURS})", "below" if number % 2 else "above"
-        )
-        for number, release in enumerate(releases[:MOST_RELEASES])
-    }
-    if len(releases) > MOST_RELEASES:
-        looks[MOST_RELEASES] = Look("later releases", "var(--muted)", "below")
-    looks[UNNAMED] = Look("ok, no release named", "var(--muted)", "above")
-    looks[FAILED] = Look("failed", "var(--ink)", "cross")
-    looks[UNKNOWN] = Look("unknown: no complete answer", "var(--ink)", "ring")
-    return looks
+LOOKS = {
+    OLD: Look("old", "var(--old)", "above", dash=(5, 3)),
+    NEW: Look("new", "var(--new)", "below", dot="square"),
+    UNNAMED: Look("ok, no release named", "var(--muted)", "above"),
+    FAILED: Look("failed", "var(--ink)", "cross"),
+    UNKNOWN: Look("unknown: no complete answer", "var(--ink)", "ring"),
+}
 
 
 def short(value: object) -> str:
@@ -51,7 +45,8 @@ def short(value: object) -> str:
     return written if len(written) <= MOST_NAME else f"{written[:MOST_NAME]}..."
 
 
-def _name(release: ReleaseSeen) -> str:
+def release_name(release: ReleaseSeen) -> str:
+    """Return a release's name with its marker, where that is another one."""
     name = short(name_of(release.release))
     if release.marker in (None, release.release):
         return name

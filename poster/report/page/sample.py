@@ -2,8 +2,8 @@
 
 A *sample* is one stretch of the run: ``calls`` are those drawn one by one, ``cells`` count all
 calls by *lane* (a poster, or neighbouring posters where there are many) and moment, ``bins`` count
-all calls by moment. An *answer* is a number: the place of the release that answered, or what came
-instead of one. Times are seconds after the stretch's zero.
+all calls by moment. An *answer* is a number: the role of the release that answered in the deploy
+that the call fell into, or what came instead of one. Times are seconds after the stretch's zero.
 
 Invariant: the counts in ``cells`` and in ``bins`` add up to every call of the stretch; ``calls`` is
 the whole stretch, or what is rare in it (as far as it fits) and a random sample of the rest.
@@ -22,6 +22,7 @@ from poster.judge.releases import every_call
 from poster.judge.transition import Transition, end_of_errors_ns, latency_start, sent_within
 from poster.report.plain import plain
 from poster.rows.history import History
+from poster.rows.record import PROBER
 
 MOST_CALLS = 4000  # drawn one by one in a figure; a browser still moves them smoothly
 MOST_DEPLOYS = 10  # with a figure of their own
@@ -32,8 +33,8 @@ FEWEST_CELLS, MOST_CELLS = 50, 600  # in a lane: a moment of less than two pixel
 MOST_BINS = 120
 FEWEST_BINS = 10
 CALLS_PER_BIN = 20
-MOST_RELEASES = 12  # with a colour and a name; the later ones are drawn as one
 MOST_CHARACTERS = 80  # of a text that a stranger wrote
+OLD, NEW = 0, 1  # a release that was there before the deploy, the deployed one
 FAILED, UNKNOWN, UNNAMED = -1, -2, -3  # answers without a release
 SLOWEST = 100  # calls that are drawn for being slow
 FEWEST_PAD_S = 1.0
@@ -57,11 +58,14 @@ class Sample:
 
 
 def answered(history: History, releases: Sequence[ReleaseSeen]) -> pl.DataFrame:
-    """Return the observations with ``answer``, ``at_ns`` (when it came) and ``latency_ms``."""
-    place = {release.release: min(number, MOST_RELEASES) for number, release in enumerate(releases)}
+    """Return the observations with ``place`` of the release, ``at_ns`` (came) and ``latency_ms``.
+
+    Without a release ``place`` says what came instead.
+    """
+    place = {release.release: number for number, release in enumerate(releases)}
     latency_ns = pl.col("received_ns") - latency_start(history.run.loop)
     calls = every_call(history.observations).with_columns(
-        answer=pl.when(pl.col("outcome") == "fail")
+        place=pl.when(pl.col("outcome") == "fail")
         .then(FAILED)
         .when(pl.col("outcome") == "unknown")
         .then(UNKNOWN)
@@ -70,13 +74,13 @@ def answered(history: History, releases: Sequence[ReleaseSeen]) -> pl.DataFrame:
         at_ns=pl.coalesce("received_ns", "sent_ns"),
         latency_ms=latency_ns / 1e6,
     )
-    return calls.drop("release").collect()
+    return calls.with_columns(pl.col("release").cast(pl.String)).collect()
 
 
 def whole_run(calls: pl.DataFrame, transitions: Sequence[Transition]) -> Sample:
     """Return the figure of all calls; its zero is the run's origin."""
     edges = [seq for each in transitions for seq in (each.first_new_seq, each.last_old_seq)]
-    return _sample(calls, 0, edges, MOST_CALLS, [])
+    return _sample(_with_roles(calls, transitions), 0, edges, MOST_CALLS, [])
 
 
 def around_each(calls: pl.DataFrame, transitions: Sequence[Transition]) -> list[Sample]:
@@ -86,11 +90,39 @@ def around_each(calls: pl.DataFrame, transitions: Sequence[Transition]) -> list[
     return [_around(calls, transition, most) for transition in shown]
 
 
+def _with_roles(calls: pl.DataFrame, transitions: Sequence[Transition]) -> pl.DataFrame:
+    """Add ``answer``: each call's role in the deploy under way when it was sent."""
+    places = dict(calls.select("release", "place").unique().iter_rows())
+    place = pl.col("place")
+    role = pl.min_horizontal(place, pl.lit(NEW))
+    for number, transition in enumerate(transitions):
+        # A third release is one that came before, or one that overtook.
+        taken_over = place >= places.get(transition.to, 0)
+        own = (
+            pl.when(place < 0)
+            .then(place)
+            .when(pl.col("release") == transition.start)
+            .then(OLD)
+            .when((pl.col("release") == transition.to) | taken_over)
+            .then(NEW)
+            .otherwise(OLD)
+        )
+        began = pl.col("sent_ns") >= transition.phase.deploy_ns
+        role = pl.when(began).then(own).otherwise(role) if number else own
+    return calls.with_columns(answer=role.cast(pl.Int64))
+
+
 def _around(calls: pl.DataFrame, transition: Transition, most: int) -> Sample:
+    calls = _with_roles(calls, [transition])
     zero_ns = transition.phase.zero_ns
     begin_ns = min(zero_ns, transition.first_new_ns, transition.last_old_ns)
-    end_ns = max(transition.last_old_ns, transition.first_new_ns, _last_error_ns(calls, transition))
-    pad_ns = round(max(FEWEST_PAD_S * 1e9, (end_ns - begin_ns) / 4))
+    end_ns = max(
+        transition.last_old_ns,
+        transition.first_new_ns,
+        transition.settled_ns or zero_ns,
+        _last_error_ns(calls, transition),
+    )
+    pad_ns = round(max(FEWEST_PAD_S * 1e9, (end_ns - begin_ns) / 8))
     shown = calls.filter(pl.col("at_ns").is_between(begin_ns - pad_ns, end_ns + pad_ns))
     overlap = transition.overlap
     proof = [overlap.new_seq, overlap.old_seq] if overlap else []
@@ -208,12 +240,14 @@ def _range(timed: pl.DataFrame, at_least: Sequence[float]) -> tuple[float, float
 
 
 def _lane_name(lane: list[int]) -> str:
+    if lane == [PROBER]:
+        return "probes"
     return str(lane[0]) if len(lane) == 1 else f"{lane[0]}\u2013{lane[-1]}"
 
 
 def _row_columns(drawn: pl.DataFrame) -> pl.DataFrame:
     return drawn.select(
-        *("seq", "poster", "todo_id", "lane", "answer"),
+        *("seq", "poster", "todo_id", "lane", "answer", "place"),
         *(pl.col(name).round(4) for name in ("at", "sent")),
         pl.col("latency_ms").round(3),
         *("marker", "config_marker", "function_version", "instance_id", "status", "error"),

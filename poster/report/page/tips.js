@@ -5,7 +5,7 @@ const tip = document.getElementById("tip");
 
 const cards = {
   call: (row) => [`Call ${row.seq}: ${row.todo_id}`, [
-    ["answered by", lookOf(row.answer).name],
+    ["answered by", page.releases[row.place] ?? lookOf(row.answer).name],
     ["poster", row.poster],
     ["sent", seconds(row.sent)],
     ["answered", row.latency_ms === null ? "never" : seconds(row.at)],
@@ -33,7 +33,7 @@ const cards = {
   ]],
   step: (row) => [row.label, row.names],
   share: (row) => [`${percent(row.share)} stale`, [
-    ["sent at", seconds(row.at)], ["95 % band", `${percent(row.low)} to ${percent(row.high)}`],
+    ["sent at", seconds(row.at)], ["at most (95 %)", percent(row.high)],
   ]],
 };
 

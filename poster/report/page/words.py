@@ -6,21 +6,22 @@ import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from poster.judge.analysis import ReleaseSeen, Result
+from poster.judge.analysis import Result
+from poster.judge.checks import Checks
 from poster.judge.landing import Landing
 from poster.judge.releases import name_of
-from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
+from poster.judge.safe import Safe, safe_in_all
 from poster.judge.transition import Quantiles, Transition
 from poster.report import text
 from poster.report.excerpt import Excerpt, excerpt
-from poster.report.page.figures import Looks
-from poster.report.page.looks import Look, short
-from poster.report.page.sample import MOST_RELEASES
+from poster.report.page.looks import LOOKS, Look, short
+from poster.report.page.sample import NEW, OLD
 from poster.rows.history import History
 from poster.rows.merge import offsets
 from poster.rows.record import Run
 
 MOST_STEPS = 100
+MOST_RELEASES = 12
 MOST_EXCERPT_ROWS = 60
 
 Words = dict[str, Any]
@@ -36,12 +37,20 @@ def heading(result: Result) -> Words:
         "run": result.run,
         "kind": result.verdict,
         "verdict": verdict,
-        "safe": text.safe_line(result),
+        "safe": _answer(result),
         "answer": f"{answer.removesuffix(proof)}." if apart else answer,
         "witness": f"{result.witness[:1].upper()}{result.witness[1:]}." if apart else "",
         "simulated": text.simulated_lag(result.run),
         "started": _started(result.run),
     }
+
+
+def _answer(result: Result) -> tuple[str, str, str]:
+    """Return from when it is safe: what comes before the number, the number, what comes after."""
+    said, safe = text.safe_line(result), safe_in_all(result.safe)
+    number = "" if safe.s is None else text.safe_when(safe).partition(" after ")[0]
+    before, _, after = said.partition(number) if number else (said, "", "")
+    return before, number, after
 
 
 def _started(run: Run) -> str:
@@ -52,35 +61,35 @@ def _started(run: Run) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def deploys(result: Result, history: History, looks: Looks, drawn: Sequence[str]) -> list[Words]:
+def deploys(result: Result, history: History, drawn: Sequence[str]) -> list[Words]:
     """Return each transition; those whose figure is drawn with all that is said about it."""
     found = []
-    for number, transition in enumerate(result.transitions, start=1):
-        words = _summary(f"deploy-{number}", transition)
+    judged = zip(result.transitions, result.safe, strict=True)
+    for number, (transition, safe) in enumerate(judged, start=1):
+        words = _summary(f"deploy-{number}", transition, safe)
         if words["id"] in drawn:
-            words |= _detail(transition)
-            words["excerpt"] = _excerpt(excerpt(history, transition), result.releases, looks)
+            words |= _detail(transition, safe)
+            words["excerpt"] = _excerpt(excerpt(history, transition), transition, result)
         found.append(words)
     return found
 
 
-def _summary(name: str, transition: Transition) -> Words:
+def _summary(name: str, transition: Transition, safe: Safe) -> Words:
     return {
         "id": name,
         "name": f"{short(name_of(transition.start))} \u2192 {short(name_of(transition.to))}",
+        "safe": "not known" if safe.s is None else text.safe_when(safe),
         "window": _seconds(transition.window_s),
-        "certain": _seconds(transition.certain_window_s),
         "stale": f"{transition.stale:,} of {transition.answered:,}",
         "inversions": f"{transition.inversions:,}",
         "fail": f"{transition.fail:,}",
         "unknown": f"{transition.unknown:,}",
-        "settled": text.settled(transition),
     }
 
 
-def _detail(transition: Transition) -> Words:
+def _detail(transition: Transition, safe: Safe) -> Words:
     return {
-        "figures": _large_numbers(transition),
+        "figures": _large_numbers(transition, safe),
         "quantiles": list(transition.latency_ms["before"]),
         "latency": [(phase, _quantiles(each)) for phase, each in transition.latency_ms.items()],
         "stages": [
@@ -97,13 +106,12 @@ def _detail(transition: Transition) -> Words:
     }
 
 
-def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
+def _large_numbers(transition: Transition, safe: Safe) -> list[tuple[str, str, str]]:
     """Return (name, value, what it means)."""
-    upper = transition.settled.upper_s
-    since = "the switch" if transition.switch_ns is not None else "first new"
     certain = _seconds(transition.certain_window_s)
     stale = f"of {transition.answered:,} in the window, {_interval(transition.stale_ci)}"
     return [
+        _safe(transition, safe),
         (
             "Mixing window",
             _seconds(transition.window_s),
@@ -114,14 +122,7 @@ def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
             f"{transition.stale:,}",
             stale if transition.answered else "no old answer came after a new one",
         ),
-        ("Settled", "open", text.settled(transition))
-        if upper is None
-        else (
-            "Settled",
-            f"{upper:.1f} s",
-            f"after {since} ({CONFIDENCE:.0%}): from then on under {STALE_PERCENT} stale",
-        ),
-        ("Each call", _landed(transition.landing), transition.landing.sentence),
+        ("Each call lands", _landed(transition.landing), transition.landing.sentence),
         ("Inversions", f"{transition.inversions:,}", "one poster got new code, then old again"),
         (
             "Errors",
@@ -132,6 +133,13 @@ def _large_numbers(transition: Transition) -> list[tuple[str, str, str]]:
         *_outages(transition),
         *_beside(transition),
     ]
+
+
+def _safe(transition: Transition, safe: Safe) -> tuple[str, str, str]:
+    if safe.s is None:
+        return "Safe", "not known", safe.reason
+    number, _, since = text.safe_when(safe).partition(" after ")
+    return "Safe", number, f"after {since}; {text.settled(transition)}"
 
 
 def _landed(landing: Landing) -> str:
@@ -160,33 +168,51 @@ def _beside(transition: Transition) -> Iterator[tuple[str, str, str]]:
             yield name, f"{side.latency_ms['p50'][0]:.1f} ms", text.side(side)
 
 
-def _excerpt(found: Excerpt, releases: Sequence[ReleaseSeen], looks: Looks) -> Words:
-    by_marker: dict[str, Look] = {}
-    for answer, release in enumerate(releases[:MOST_RELEASES]):
-        by_marker.setdefault(release.marker or release.release, looks[answer])
+def _excerpt(found: Excerpt, transition: Transition, result: Result) -> Words:
+    """Return the published form, with each moment also in seconds after the transition's zero."""
+    roles = {transition.to: NEW, transition.start: OLD}
+    by_marker: dict[str, Look] = {
+        release.marker or release.release: LOOKS[roles[release.release]]
+        for release in result.releases
+        if release.release in roles
+    }
+    zero_ms = (result.run.origin_unix_ns + transition.phase.zero_ns) / 1e6
+    if transition.is_ordered:  # by the server's clock
+        zero_ms += result.clock.skew_ms or 0.0
     rows: list[Words] = [
-        {"look": by_marker.get(who), "text": f"{at_ms}: {short(todo)}, {short(who)}"}
+        {
+            "look": by_marker.get(who),
+            "after": f"{(at_ms - zero_ms) / 1e3:+.3f} s",
+            "text": f"{at_ms}: {short(todo)}, {short(who)}",
+        }
         for at_ms, todo, who in found.rows
     ]
     if len(rows) > MOST_EXCERPT_ROWS:
         half = MOST_EXCERPT_ROWS // 2
-        left_out = {"look": None, "text": f"... {len(rows) - 2 * half:,} rows left out ..."}
+        said = f"... {len(rows) - 2 * half:,} rows left out ..."
+        left_out: Words = {"look": None, "after": "", "text": said}
         rows = [*rows[:half], left_out, *rows[-half:]]
     return {"above": short(found.above), "rows": rows, "below": short(found.below)}
 
 
-def run_tables(result: Result, looks: Looks) -> Words:
+def checks(made: Checks) -> Words:
+    """Return the checks that found something, and how many found nothing."""
+    found = [(check.title, finding) for check, finding in made.made() if finding.count]
+    quiet = [check.title for check, finding in made.made() if not finding.count]
+    return {"findings": found, "quiet_checks": quiet, "store_read": text.store_read(made)}
+
+
+def run_tables(result: Result) -> Words:
     """Return the tables of the whole run: releases and steps."""
     return {
         "releases": [
             {
-                "look": looks[answer],
                 "release": short(name_of(release.release)),
                 "marker": "-" if release.marker is None else short(release.marker),
                 "ok": f"{release.ok:,}",
                 "instances": f"{release.instances:,}",
             }
-            for answer, release in enumerate(result.releases[:MOST_RELEASES])
+            for release in result.releases[:MOST_RELEASES]
         ],
         "more_releases": max(0, len(result.releases) - MOST_RELEASES),
         "steps": [

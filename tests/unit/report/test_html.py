@@ -50,7 +50,7 @@ def test_the_page_says_what_the_text_says() -> None:
         "version 1 → version 2",
         "Mixing window 0.100 s",
         "1 failed, 1 unknown until settled",
-        "only aaa above 1598499490110: t01-0001, aaa",
+        "only aaa above -0.241 s 1598499490110: t01-0001, aaa",
         "Malformed lines 2",
         "closed loop, 3 posters, pause 0.3 s",
         "All 310 calls are drawn.",
@@ -92,14 +92,13 @@ def test_what_was_simulated_is_said_of_every_target(target: str, says: str) -> N
 def test_several_deploys_are_summed_up_in_a_table() -> None:
     page = page_of(history("aaa|babb|cbccc"))
     assert [name for name in page.data["figures"]] == ["whole", "deploy-1", "deploy-2"]
-    assert "Deploys Deploy Window Certain Stale" in page.said
+    assert "Deploys Deploy Safe Mixing window Stale answers" in page.said
 
 
 def test_only_the_first_deploys_have_figures_of_their_own() -> None:
     calls = "|".join(chr(97 + n) * 3 for n in range(sample.MOST_DEPLOYS + 3))
     page = page_of(history(calls))
     assert len(page.data["figures"]) == 1 + sample.MOST_DEPLOYS
-    assert "later releases" in {each["name"] for each in page.data["looks"].values()}
 
 
 @pytest.mark.parametrize("calls", ["", "a", "aaa", "?!", "|", "aaa|", "aaa|bbb", "a_____|_____b"])
@@ -233,6 +232,49 @@ def test_times_and_posters_of_any_size_make_a_page(
 def whole_of(found: History) -> sample.Sample:
     result = analyse(found, None)
     return sample.whole_run(sample.answered(found, result.releases), result.transitions)
+
+
+def test_what_is_old_and_what_is_new_is_said_by_the_deploy_under_way() -> None:
+    found = history_of(rows("aa|ba|cb|ac", moves=["ab", "bc", "ca"]))  # the last one goes back to a
+    calls = whole_of(found).calls.sort("seq")
+    old, new = sample.OLD, sample.NEW
+    assert calls["answer"].to_list() == [old, old, new, old, new, old, new, old]
+
+
+def test_every_picture_has_the_same_two_looks_and_says_which_releases_they_are() -> None:
+    figures = page_of(history("aaa|babb|cbccc")).data["figures"]
+    assert [[each["name"] for each in figures[name]["legend"]] for name in figures] == [
+        ["old: the release before a deploy", "new: the deployed one"],
+        ["old: version 1 (aaa)", "new: version 2 (bbb)"],
+        ["old: version 2 (bbb)", "new: version 3 (ccc)"],
+    ]
+    old, new = figures["deploy-2"]["legend"]
+    assert (old["colour"], new["colour"]) == ("var(--old)", "var(--new)")
+    assert [(each["shape"], each["dot"]) for each in (old, new)] == [
+        ("above", "circle"),
+        ("below", "square"),
+    ]
+
+
+def test_the_answer_is_a_number_and_a_rule_in_the_picture_of_the_deploy() -> None:
+    found = history("a" * 30 + "|" + "ab" * 10 + "b" * 300)
+    page = page_of(found)
+    assert "Safe from 31.8 s after the alias moved" in page.said
+    assert ("strong", {}) in page.elements
+    for figure in page.data["figures"].values():
+        (safe,) = [each for each in figure["steps"] if each["safe"]]
+        assert (safe["label"], figure["all"][0] < safe["at"] < figure["all"][1]) == (
+            "safe from here",
+            True,
+        )
+
+
+def test_checks_that_found_nothing_are_one_folded_line() -> None:
+    page = page_of(history("aaa|babbb"))
+    assert re.search(r"\d+ checks found nothing", page.said)
+    assert "Check Found Witnesses" not in page.said
+    found = dataclasses.replace(history("aaa|babbb"), malformed_lines=2)
+    assert "Check Found Witnesses Malformed lines 2" in page_of(found).said
 
 
 def test_of_few_calls_each_is_drawn() -> None:
