@@ -27,3 +27,14 @@ def clause_of(shares: Shares) -> str:
     (first, _), *others = shares.items()
     weighted = [f"{share:.6g} of the calls on version {name}" for name, share in others]
     return ", with ".join([f"version {first}", *weighted])
+
+
+def shift_between(before: Shares, now: Shares) -> dict[str, Any] | None:
+    """Return who lost calls, who gained them, and the gainer's share since; None if nobody did."""
+    gains = {version: now.get(version, 0.0) - before.get(version, 0.0) for version in before | now}
+    if not gains:
+        return None
+    to, start = max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)
+    if gains[to] < 1e-9:  # a weight is a float: the same share may differ in its last digits
+        return None
+    return {"from": start, "to": to, "weight": now[to]}

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from poster.aws.alias import Shares, routing_of
+from poster.aws.alias import Shares, routing_of, shares_of, shift_between
 from poster.aws.errors import AwsError, BusyError, NotThereError, told
 from poster.rows.clock import Clock
 from poster.rows.record import Step, StepName
@@ -32,6 +32,10 @@ class Seen:
     newest: int  # version
     version: str | None  # of the alias; None: no alias is watched
     weights: Shares
+
+    def shares(self) -> Shares:
+        """Return the share of the calls that each version is to get; none without an alias."""
+        return {} if self.version is None else shares_of(self.version, self.weights)
 
 
 class Watcher:
@@ -123,20 +127,8 @@ def changes(before: Seen, now: Seen) -> Iterator[tuple[StepName, dict[str, Any]]
         yield StepName.UPDATE_SUCCESSFUL, {}
     for version in range(before.newest + 1, now.newest + 1):
         yield StepName.VERSION_PUBLISHED, {"version": str(version)}
-    if (now.version, now.weights) != (before.version, before.weights):
-        yield StepName.ALIAS_UPDATED, _move(before, now)
-
-
-def _move(before: Seen, now: Seen) -> dict[str, Any]:
-    """Return the alias's move, of a shift by weights the whole way that it goes."""
-    if now.weights:
-        to, weight = max(now.weights.items(), key=lambda item: item[1])
-        return {"from": now.version, "to": to, "weight": weight, "weights": now.weights}
-    if before.weights:  # the end of a shift: forward, or back to where it began
-        (other, _), *_ = before.weights.items()
-        start = before.version if now.version == other else other
-        return {"from": start, "to": now.version, "weight": 1.0, "weights": {}}
-    return {"from": before.version, "to": now.version, "weights": {}}
+    if (shift := shift_between(before.shares(), now.shares())) is not None:
+        yield StepName.ALIAS_UPDATED, {**shift, "weights": now.weights}
 
 
 def _newest_version(client: Any, function: str) -> int:

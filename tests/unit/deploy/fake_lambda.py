@@ -15,6 +15,7 @@ import io
 import itertools
 import zipfile
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
@@ -62,6 +63,8 @@ class FakeLambda:
 
     def get_function_configuration(self, **parameters: Any) -> dict[str, Any]:
         self._called("GetFunctionConfiguration", parameters)
+        if parameters.get("Qualifier", "$LATEST") not in {"$LATEST", *self.versions}:
+            raise self._refused("ResourceNotFoundException", "there is no such version")
         return self._before.pop() if self._before else self._configuration()
 
     def update_function_configuration(self, **parameters: Any) -> dict[str, Any]:
@@ -113,6 +116,10 @@ class FakeLambda:
             raise self._refused("ResourceConflictException", "an alias points at it")
         del self.versions[parameters["Qualifier"]]
         return {}
+
+    def get_paginator(self, name: str) -> Any:
+        listed = [{"Version": version} for version in ("$LATEST", *self.versions)]
+        return SimpleNamespace(paginate=lambda FunctionName: [{"Versions": listed}])
 
     def get_waiter(self, name: str) -> _Waiter:
         return _Waiter(self, name)
