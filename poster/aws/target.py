@@ -13,9 +13,15 @@ import os
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from poster.aws import simulated
 from poster.aws.errors import NoRegionError, told
-from poster.aws.execute_api import local_url
 from poster.rows.record import TargetName
+
+
+def is_of_poster_local() -> bool:
+    """Return whether this shell's AWS is on this machine."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    return urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 class Target(Protocol):
@@ -98,11 +104,17 @@ class AwsTarget:
         return make(service, config=Config(retries=retries))
 
     def reachable(self, api_endpoint: str) -> str:
-        """See Target. In a shell set up by `poster local`, the account is the emulator."""
-        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        if urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}:
-            return local_url(endpoint, api_endpoint)
+        """See Target. In a shell set up by `poster local`, its fleets are where calls arrive."""
+        if is_of_poster_local():
+            return simulated.local_url(self.client("ssm"), api_endpoint)
         return api_endpoint
+
+    def propagation_at(self, url: str) -> dict[str, Any] | None:
+        """Return what `poster local` simulates for callers of the URL, if it does.
+
+        Raises AwsError.
+        """
+        return simulated.propagation_at(self.client("ssm"), url) if is_of_poster_local() else None
 
     def settled_unix_ns(self) -> int | None:
         """See Target. AWS does not tell."""

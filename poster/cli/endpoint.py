@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import requests
 
 from poster.aws.any_stack import served_by
 from poster.aws.stack import Stack
-from poster.aws.target import AwsTarget
+from poster.aws.target import AwsTarget, is_of_poster_local
 from poster.rows.address import shown
 
 
@@ -23,6 +24,7 @@ class Api:
     is_todo: bool = False  # this project's own API, which takes a POST of a todo
     stack: Stack | None = None
     is_signed: bool = False  # the stack lets signed calls through only
+    propagation: dict[str, Any] | None = None  # as `poster local` simulates it for the callers
 
 
 def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,11 +59,23 @@ def chosen_api(endpoint: str | None, stack_name: str | None, region: str | None,
     if endpoint is not None:
         if path:
             raise click.UsageError("--path goes with --stack-name; --endpoint holds its own")
-        return Api(checked_url(endpoint))
-    stack = Stack(str(stack_name), AwsTarget(region))
+        return _named(checked_url(endpoint), region)
+    target = AwsTarget(region)
+    stack = Stack(str(stack_name), target)
     served = served_by(stack)
     url = f"{served.endpoint.rstrip('/')}/{path.lstrip('/')}" if path else served.endpoint
-    return Api(url, served.is_todo and not path, stack, served.is_signed)
+    is_todo = served.is_todo and not path
+    return Api(url, is_todo, stack, served.is_signed, target.propagation_at(url))
+
+
+def _named(url: str, region: str | None) -> Api:
+    if not is_of_poster_local():
+        return Api(url)
+    target = AwsTarget(region)
+    host = urlsplit(url).hostname or ""
+    if host.endswith((".amazonaws.com", ".on.aws")):  # as the local AWS itself names what it serves
+        url = target.reachable(url)
+    return Api(url, propagation=target.propagation_at(url))
 
 
 def checked_url(url: str) -> str:

@@ -205,7 +205,9 @@ def run(
         **given,
     )
     directory = _directory(out)
-    where = {} if api.stack is None else {"stack": stack_name, "region": region}
+    where: dict[str, Any] = {} if api.stack is None else {"stack": stack_name, "region": region}
+    if api.propagation is not None:
+        where["propagation"] = api.propagation
     row = _run_row(directory.name, load, exchange, clock, where)
     with Journal(directory / HISTORY, row) as journal:
         if out is None:
@@ -238,7 +240,7 @@ def _directory(out: Path | None) -> Path:
 
 
 def _run_row(
-    run_id: str, load: Load, exchange: Exchange, clock: RunClock, where: dict[str, str | None]
+    run_id: str, load: Load, exchange: Exchange, clock: RunClock, where: dict[str, Any]
 ) -> Run:
     loop = load.loop
     settings: dict[str, Any] = {
@@ -258,7 +260,7 @@ def _run_row(
         origin_unix_ns=clock.origin_unix_ns,
         origin_monotonic_ns=clock.origin_monotonic_ns,
         boot_id=boot_id(),
-        target="url",
+        target="local" if "propagation" in where else "url",
         endpoint=shown(load.endpoint),
         loop="closed" if isinstance(loop, ClosedLoop) else "open",
         posters=len(load.posters),

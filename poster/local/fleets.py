@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator
 
+from poster.aws import simulated
 from poster.local.deployed_api import function_urls, http_apis, rest_apis
 from poster.local.environment import LocalAws
 from poster.local.fleet import FUNCTION_URL, Fleet, FleetSettings
@@ -32,8 +33,9 @@ class Fleets:
         """
         for api_id, stage, calls in [*self._rest(), *self._http(), *self._urls()]:
             if (api_id, stage) not in self._fleets:
-                fleet = self._fleets[api_id, stage] = self._start(api_id, stage)
-                yield from ((method, f"{fleet.endpoint}{path}") for method, path in calls)
+                prefix = "" if stage in {DEFAULT, FUNCTION_URL} else f"/{stage}"
+                begin = f"{self._start(api_id, stage, prefix)}{prefix}"
+                yield from ((method, f"{begin}{path}") for method, path in calls)
 
     def _rest(self) -> Iterator[Found]:
         gateway = self._aws.client("apigateway")
@@ -46,7 +48,7 @@ class Fleets:
                     for method in each.get("resourceMethods", {})
                 )
                 for stage in gateway.get_stages(restApiId=api["id"])["item"]:
-                    yield api["id"], stage["stageName"], _under(f"/{stage['stageName']}", calls)
+                    yield api["id"], stage["stageName"], calls
 
     def _http(self) -> Iterator[Found]:
         gateway = self._aws.client("apigatewayv2")
@@ -55,18 +57,21 @@ class Fleets:
                 keys = [each["RouteKey"] for each in gateway.get_routes(ApiId=api_id)["Items"]]
                 calls = sorted((method, path or "/") for method, _, path in map(_split, keys))
                 for stage in gateway.get_stages(ApiId=api_id)["Items"]:
-                    name = stage["StageName"]
-                    yield api_id, name, _under("" if name == DEFAULT else f"/{name}", calls)
+                    yield api_id, stage["StageName"], calls
 
     def _urls(self) -> Iterator[Found]:
         for url_id in function_urls(self._aws):
             yield url_id, FUNCTION_URL, [("ANY", "/")]
 
-    def _start(self, api_id: str, stage: str) -> Fleet:
+    def _start(self, api_id: str, stage: str, prefix: str) -> str:
+        """Start a fleet and let other shells find it; return its endpoint."""
         settings = FleetSettings(api_id, stage, **dataclasses.asdict(self._propagation))
         fleet = Fleet(self._aws, settings)
         fleet.start()
-        return fleet
+        self._fleets[api_id, stage] = fleet
+        served = simulated.Served(fleet.endpoint, prefix, self._propagation.as_setting())
+        simulated.keep(self._aws.client("ssm"), api_id, served)
+        return fleet.endpoint
 
     def __enter__(self) -> Fleets:
         return self
@@ -78,7 +83,3 @@ class Fleets:
 
 def _split(route_key: str) -> tuple[str, str, str]:
     return route_key.partition(" ")
-
-
-def _under(prefix: str, calls: list[Call]) -> list[Call]:
-    return [(method, f"{prefix}{path}") for method, path in calls]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ class FakeGateway:
     def __init__(self, *apis: str) -> None:
         self.apis = set(apis)
         self.replaced: dict[str, str] = {}
+        self.parameters: dict[str, str] = {}
 
     def client(self, service: str) -> FakeGateway:
         return self
@@ -43,6 +45,9 @@ class FakeGateway:
         if restApiId not in self.apis:
             raise GoneError
         return {"items": [{"path": "/"}, {"path": "/todo", "resourceMethods": {"POST": {}}}]}
+
+    def put_parameter(self, Name: str, Value: str, Type: str) -> None:
+        self.parameters[Name] = Value
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
         def paginate() -> list[dict[str, Any]]:
@@ -63,7 +68,7 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeGateway], Fleets]:
 
         @property
         def endpoint(self) -> str:
-            return f"http://{self.settings.api_id}"
+            return f"http://{self.settings.api_id}:80"
 
     monkeypatch.setattr(fleets, "Fleet", NoProcess)
     return lambda gateway: Fleets(gateway, Propagation())  # type: ignore[arg-type]
@@ -75,8 +80,18 @@ def urls(found: Fleets) -> list[str]:
 
 def test_a_resource_is_announced_once(look: Callable[[FakeGateway], Fleets]) -> None:
     found = look(FakeGateway("one", "two"))
-    assert urls(found) == ["http://one/Prod/todo", "http://two/Prod/todo"]
+    assert urls(found) == ["http://one:80/Prod/todo", "http://two:80/Prod/todo"]
     assert list(found.look()) == []
+
+
+def test_another_shell_finds_the_fleet(look: Callable[[FakeGateway], Fleets]) -> None:
+    gateway = FakeGateway("one")
+    urls(look(gateway))
+    (name,) = gateway.parameters
+    assert name == "/poster/fleets/one/80"
+    served = json.loads(gateway.parameters[name])
+    assert (served["endpoint"], served["prefix"]) == ("http://one:80", "/Prod")
+    assert served["propagation"]["simulated"] is True
 
 
 def test_an_api_that_is_replaced_between_two_reads_is_announced_at_the_next_look(
@@ -85,5 +100,5 @@ def test_an_api_that_is_replaced_between_two_reads_is_announced_at_the_next_look
     gateway = FakeGateway("one", "two")
     gateway.replaced = {"one": "uno"}
     found = look(gateway)
-    assert urls(found) == ["http://two/Prod/todo"]
-    assert urls(found) == ["http://uno/Prod/todo"]
+    assert urls(found) == ["http://two:80/Prod/todo"]
+    assert urls(found) == ["http://uno:80/Prod/todo"]
