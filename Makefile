@@ -87,13 +87,13 @@ unit: setup
 	pytest -n 2 --dist loadfile tests/unit
 
 # What takes minutes by itself has targets of its own: `make test` stays under 5 minutes.
-BESIDE := test_labs.py test_install.py test_codedeploy_hook.py
+BESIDE := test_labs.py test_install.py
 
 integration: setup
 	pytest -n 2 --dist loadscope tests/integration $(BESIDE:%=--ignore tests/integration/%)
 
 test-examples: setup ## the examples that take a minute or more
-	pytest tests/integration/test_codedeploy_hook.py
+	pytest tests/examples
 
 test-install: setup ## the wheel and each extra in an environment of its own, and an experiment from it
 	pytest tests/integration/test_install.py

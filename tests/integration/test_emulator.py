@@ -25,13 +25,12 @@ from click.testing import CliRunner
 from poster.cli.main import main
 from poster.local import emulator as emulator_module
 from poster.local.emulator import Emulator, EmulatorError, PortTakenError
+from tests.support.local_shell import POSTER_LOCAL, poster_local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poster.local.environment import LocalAws
-
-POSTER_LOCAL = [sys.executable, "-c", "from poster.cli.main import main; main()", "local"]
 
 
 class Trap:
@@ -373,24 +372,6 @@ def test_without_ministack_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     said = CliRunner().invoke(main, ["local"])
     assert "ministack, which is not installed: pip install 'deploy-poster[local]'" in said.output
-
-
-@contextlib.contextmanager
-def poster_local(*options: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """Run the command; yield it and the lines that are there to be pasted."""
-    with subprocess.Popen(
-        [*POSTER_LOCAL, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as command:
-        assert command.stdout is not None
-        lines = []
-        for line in command.stdout:
-            lines.append(line)
-            if line.startswith("# Call it"):
-                break
-        try:
-            yield command, lines
-        finally:
-            command.kill()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -48,14 +48,20 @@ def test_the_format_documents_every_step_that_some_part_of_the_instrument_emits(
 
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/*.md", "labs/*/README.md", "requirements/*.md", "notebooks/*.md")
+    for pattern in (
+        *("*.md", "docs/*.md", "labs/*/README.md", "requirements/*.md", "notebooks/*.md"),
+        *("examples/*.md", "examples/*/README.md"),
+    )
     for page in ROOT.glob(pattern)
 )
 NOTEBOOK = ROOT / "notebooks" / "deploy_mixing.ipynb"
 SOURCES = [
     path
     for path in sorted(ROOT.rglob("*.py"))
-    if not any(part.startswith(".") or part == "runs" for part in path.relative_to(ROOT).parts)
+    if not any(
+        part.startswith(".") or part in {"runs", "node_modules"}
+        for part in path.relative_to(ROOT).parts
+    )
 ]
 OURS = "bench|docs|examples|labs|poster|rehearsal|studies|tests"
 
