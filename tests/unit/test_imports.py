@@ -41,6 +41,7 @@ ALLOWED = {
     " poster.deploy poster.local labs.kit",
     "labs.invocation_patterns": "poster.errors poster.rows poster.calls poster.judge poster.aws"
     " poster.deploy labs.kit",
+    "labs.settings": "labs.kit",
     "labs.two_functions": "poster.errors poster.rows poster.calls poster.judge poster.deploy"
     " labs.kit",
     "labs.__main__": "labs.custom_runtime labs.doors labs.invocation_patterns labs.two_functions",
