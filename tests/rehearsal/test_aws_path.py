@@ -16,7 +16,7 @@ from rehearsal.permissions import RECORDING, permissions_of
 from tests.rehearsal.conftest import ROOT, Done, Rehearsal
 
 # What MiniStack carries: it has no express mode and no CodeDeploy.
-WAYS = ("sam", "lambda-api", "canary:50,2", "linear:40,1", "latest", "delete-old", "permission-gap")
+WAYS = ("sam", "lambda-api", "canary:50,2", "linear:40,1", "latest", "delete-old")
 KEPT = "sam"  # the stack of this one is used by the other commands before it is removed
 AT_ONCE = 3
 STACKS = "todo-sample-"
