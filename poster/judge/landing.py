@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from poster.judge.statistics import CONFIDENCE
 from poster.rows.record import TargetName
 
 MOST_TOGETHER = -2.0  # fewer switches, in standard deviations: 2.3 % of the independent histories
@@ -37,6 +38,11 @@ class Landing:
     z: float | None  # switches against what S(t) lets expect; None: too few answers to tell
     basis: Basis
     is_tested: bool  # False: the basis is what the rows say of connections, or an assumption
+
+    @property
+    def confidence(self) -> float | None:
+        """The level of the bounds; None where nothing shows that each call landed anew."""
+        return None if self.kept_share is None and not self.is_tested else CONFIDENCE
 
     @property
     def reason(self) -> str:

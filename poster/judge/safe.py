@@ -36,7 +36,7 @@ class Safe:
     after: After | None  # what it counts from; None: nothing took over
     s: float | None  # None: the rows cannot tell
     reason: str  # why, and what would tell; empty where it is known
-    confidence: float = CONFIDENCE
+    confidence: float | None = CONFIDENCE  # None: nothing shows that each call landed anew
 
 
 def safe_of(history: History, transition: Transition) -> Safe:
@@ -44,7 +44,8 @@ def safe_of(history: History, transition: Transition) -> Safe:
     after, since_ns = _since(history.steps, transition)
     if transition.settled_ns is None:
         return Safe(after, None, _missing(history, transition))
-    return Safe(after, max(0.0, (transition.settled_ns - since_ns) / 1e9), "")
+    s = max(0.0, (transition.settled_ns - since_ns) / 1e9)
+    return Safe(after, s, "", transition.landing.confidence)
 
 
 def safe_in_all(each: Sequence[Safe]) -> Safe:

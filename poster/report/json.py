@@ -32,7 +32,7 @@ class Settled(msgspec.Struct):
 
     lower_s: float
     upper_s: float | None
-    confidence: float
+    confidence: float | None
     stale_share: float
 
 
@@ -199,6 +199,7 @@ def _merged(result: Result) -> list[Merged]:
 def _transition(transition: Transition, safe: Safe) -> OneTransition:
     latency = {name: Latency(**each) for name, each in transition.latency_ms.items()}
     settled = transition.settled
+    confidence = CONFIDENCE if settled.upper_s is None else transition.landing.confidence
     return OneTransition(
         start=transition.start,
         to=transition.to,
@@ -207,7 +208,7 @@ def _transition(transition: Transition, safe: Safe) -> OneTransition:
         last_old_ns=transition.last_old_ns,
         window_s=transition.window_s,
         certain_window_s=transition.certain_window_s,
-        settled=Settled(settled.lower_s, settled.upper_s, CONFIDENCE, STALE_SHARE),
+        settled=Settled(settled.lower_s, settled.upper_s, confidence, STALE_SHARE),
         safe=safe,
         answered=transition.answered,
         stale=transition.stale,

@@ -61,10 +61,15 @@ def safe_line(result: Result) -> str:
         return f"From when it is safe cannot be said{which}: {safe.reason}."
     slowest = f" in the slowest of {deploys} deploys" if deploys > 1 else ""
     when = f"from {safe_when(safe)}{slowest}"
-    sure = f"{safe.confidence:.0%} confidence"
+    sure = f"{CONFIDENCE:.0%} confidence{_supposing(safe.confidence)}"
     if result.verdict == "broken":
         return f"Old code is gone {when} ({sure}), but the deploy did harm."
     return f"Safe {when} ({sure}: under {STALE_PERCENT} of the calls get old code)."
+
+
+def _supposing(confidence: float | None) -> str:
+    """Return what a bound supposes that nothing in the rows shows."""
+    return "" if confidence else " if each call landed anew, which nothing shows"
 
 
 def safe_when(safe: Safe) -> str:
@@ -343,7 +348,8 @@ def settled(transition: Transition) -> str:
     last = f"last old answer seen {lower:.1f} s after {since}" if lower else "no old answer since"
     if upper is not None:
         by = f"under {STALE_PERCENT} stale {upper:.1f} s after {since}"
-        return f"{by} ({CONFIDENCE:.0%}); {last}"
+        supposing = _supposing(transition.landing.confidence)
+        return f"{by} ({CONFIDENCE:.0%}{supposing}); {last}"
     missing = "the calls say too little" if transition.over_ns else "too few calls followed"
     return f"{last}; {missing} to say by when under {STALE_PERCENT} were stale"
 

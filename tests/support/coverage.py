@@ -2,7 +2,7 @@
 
     python -m tests.support.coverage docs/method.md
 
-draws 100 histories per setting and writes the tables between their marks in that file, that of
+draws 300 histories per setting and writes the tables between their marks in that file, that of
 false alarms (``tests.support.alarms``) too; the tests draw fewer.
 """
 
@@ -96,6 +96,7 @@ class Coverage:
 
     setting: Setting
     upper: float  # or null
+    claimed: float  # the same, or no level claimed
     null: float
     width_s: float  # median from the last old answer seen; infinite where there is no bound
     stale: float
@@ -109,7 +110,7 @@ class Coverage:
 
 def coverage_of(setting: Setting, histories: int) -> Coverage:
     """Draw that many histories and return how often the intervals held the truth."""
-    upper, null, widths, stale, band = [], [], [], [], []
+    upper, claimed, null, widths, stale, band = [], [], [], [], [], []
     for seed in range(histories):
         history, truth = draw_history(setting, seed)
         transitions, _ = transitions_in(history)
@@ -122,6 +123,7 @@ def coverage_of(setting: Setting, histories: int) -> Coverage:
         null.append(upper_s is None)
         upper_s = math.inf if upper_s is None else upper_s
         upper.append(settles_s <= upper_s)
+        claimed.append(upper[-1] or transition.landing.confidence is None)
         widths.append(upper_s - transition.settled.lower_s)
         if transition.answered:
             stale.append(_holds_share(history.observations, transition, truth))
@@ -129,6 +131,7 @@ def coverage_of(setting: Setting, histories: int) -> Coverage:
     return Coverage(
         setting,
         upper=float(np.mean(upper)),
+        claimed=float(np.mean(claimed)),
         null=float(np.mean(null)),
         width_s=float(np.median(widths)),
         stale=float(np.mean(stale)) if stale else math.nan,
@@ -169,13 +172,15 @@ def _holds_band(transition: Transition, truth: Truth, zero_s: float) -> list[boo
 def table(rows: Iterable[Coverage]) -> str:
     """Return the Markdown table of the coverages."""
     lines = [
-        "| lags, rate | settled by | null | width, s | of 3/(rate x 0.01) | stale share | S(t) |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| lags, rate | settled by | as claimed | null | width, s | of 3/(rate x 0.01)"
+        " | stale share | S(t) |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         stale = "no window" if math.isnan(row.stale) else f"{row.stale:.1%}"
         lines.append(
-            f"| {row.setting.name} | {row.upper:.1%} | {row.null:.1%} | {_width(row)}"
+            f"| {row.setting.name} | {row.upper:.1%} | {row.claimed:.1%} | {row.null:.1%}"
+            f" | {_width(row)}"
             f" | {stale} | {row.band:.1%} |"
         )
     return "\n".join(lines) + "\n"

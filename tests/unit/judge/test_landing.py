@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 
 import numpy as np
@@ -13,8 +14,11 @@ from msgspec import structs
 from poster.judge.analysis import analyse
 from poster.judge.landing import Landing, landing_of
 from poster.judge.transition import Transition, transitions_in
-from poster.report.text import render
+from poster.report import json as report_json
+from poster.report.text import render, safe_line
+from poster.rows.record import Observation
 from tests.support.coverage import DEPENDENT, SETTINGS, coverage_of
+from tests.support.histories import RUN, history_of, rows
 from tests.support.simulation import Setting, draw_history, published
 
 ANEW = next(setting for setting in SETTINGS if setting.name == "published, 50/s")
@@ -84,12 +88,32 @@ def test_every_report_says_what_became_of_the_assumption(setting: Setting) -> No
     assert result.transitions[0].landing.sentence in said
 
 
-RECORDED = [setting for setting in DEPENDENT if setting.is_recorded]
-
-
-@pytest.mark.parametrize("setting", RECORDED, ids=lambda setting: setting.name)
-def test_sticky_calls_are_bounded_truly_or_not_at_all(setting: Setting) -> None:
+@pytest.mark.parametrize("setting", DEPENDENT, ids=lambda setting: setting.name)
+def test_sticky_calls_are_bounded_as_claimed_or_not_at_all(setting: Setting) -> None:
     measured = coverage_of(setting, 40)
-    assert measured.upper >= 0.93
-    assert measured.stale >= 0.93
-    assert measured.band >= 0.93
+    assert measured.claimed >= 0.93
+    assert measured.stale >= 0.9  # 93 %, and a standard deviation of 40 draws
+    if setting.is_recorded:
+        assert measured.upper >= 0.93
+        assert measured.band >= 0.93
+
+
+@pytest.mark.parametrize("recorded", ["new", "kept", None])
+@pytest.mark.parametrize("target", ["url", "local"])
+def test_a_level_is_claimed_only_where_something_shows_that_calls_land_anew(
+    recorded: str | None, target: str
+) -> None:
+    calls = rows("a" * 30 + "|" + "b" * 320)
+    said = [
+        structs.replace(row, connection=recorded) if isinstance(row, Observation) else row
+        for row in calls
+    ]
+    made = history_of(said, structs.replace(RUN, target=target))
+    result = analyse(made, rows=None)
+    found = json.loads(report_json.render(result))
+    settled = found["transitions"][0]["settled"]
+    is_shown = recorded is not None
+    assert settled["confidence"] == found["safe"]["confidence"] == (0.95 if is_shown else None)
+    assert (settled["upper_s"] is None) == (recorded == "kept" and target == "url")
+    supposes = "95% confidence if each call landed anew, which nothing shows"
+    assert (supposes in safe_line(result)) == (not is_shown)

@@ -94,5 +94,5 @@ def test_a_deploy_that_did_harm_is_never_called_safe() -> None:
 def test_the_first_line_of_the_report_is_from_when_it_is_safe() -> None:
     made = history_of(rows("a" * 30 + "|" + "ab" * 10 + "b" * 300))
     report = text.render(analyse(made, None), made)
-    assert report.startswith("Safe from 31.8 s after the alias moved (95% confidence: under 1 %")
+    assert report.startswith("Safe from 31.8 s after the alias moved (95% confidence if each call")
     assert json.loads(report_json.render(analyse(made, None)))["safe"]["after"] == "alias-updated"
