@@ -1,15 +1,17 @@
 """Pictures of a history, for the notebook, the documentation and the reports.
 
-Colours tell releases apart also for the colour-blind (Okabe and Ito, "Color Universal Design",
-2008) and follow the order of the releases, so that the old one is always blue. A picture of a
-local run says "simulated propagation" and which.
+A colour is a role, the same in every picture and on the page: old is blue and round, new orange and
+square (after Okabe and Ito, "Color Universal Design", 2008). A picture of a local run says
+"simulated propagation" and which.
 """
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
@@ -17,20 +19,26 @@ import polars as pl
 from poster.errors import PosterError
 from poster.judge.analysis import Result
 from poster.judge.compare import line_of
-from poster.judge.releases import every_call
+from poster.judge.releases import every_call, name_of, with_release
 from poster.judge.transition import Transition
 from poster.report.plain import plain
 from poster.report.text import simulated_lag
 from poster.rows.history import History
-from poster.rows.record import Run
+from poster.rows.record import PROBER, Run, Step, StepName
 
 Picture = Any  # Altair's kinds of charts share no base class that its own types accept
 
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"]
 OLD, NEW, UNNAMED, NG = "old", "new", "names no release", "failed or unknown"
-_NG_COLOUR, _UNNAMED_COLOUR = "#000000", "#999999"
-_POINT_AREA = 70
+LOOKS = {
+    OLD: ("#0072B2", "circle"),
+    NEW: ("#C77800", "square"),
+    UNNAMED: ("#999999", "diamond"),
+    NG: ("#000000", "cross"),
+}
+SAFE_COLOUR = "#00765A"
+_POINT_AREA = 34
 _SMALL_AREA = 22
+_LABEL_PX = 14  # a line of a rule's label
 _FORMATS = {".svg", ".png", ".html"}
 
 
@@ -39,30 +47,43 @@ class PlotError(PosterError):
 
 
 def strip(history: History, transition: Transition, margin_s: float = 2.0) -> Picture:
-    """Return poster x time around one deploy, a dot a call, coloured by who answered.
+    """Return poster x time around one deploy, a dot a call, by what answered.
 
-    Time is in seconds from the first new answer. The mixing window is shaded; a rule marks the
-    moment at which the control plane moved the alias, where the history tells it.
+    Time is in seconds from the end of the deploy command, where a step tells it, else from the
+    first new answer. Rules mark what the deployer was told, and from when it was safe; the mixing
+    window is shaded.
     """
-    calls = _calls_around(history, transition, margin_s)
-    base = alt.Chart(calls).encode(
+    zero_ns, since = _zero(history.steps, transition)
+    calls = _calls_around(history, transition, zero_ns, margin_s)
+    names = _names(history, transition)
+    dots = alt.Chart(calls).mark_point(size=_POINT_AREA, opacity=1, filled=True)
+    dots = dots.encode(
         x=alt.X(
             "time_s:Q",
-            title="seconds from the first answer of the new release",
+            title=f"seconds after {since}",
             axis=alt.Axis(grid=False, tickCount=10),
         ),
         y=alt.Y("poster:N", title="poster"),
+        yOffset=alt.YOffset("answer:N", scale=alt.Scale(domain=list(LOOKS))),
+        color=_by_answer("color", calls, names),
+        shape=_by_answer("shape", calls, names),
+        tooltip=["seq", "todo_id", "answer", "function_version", "outcome", "time_s"],
     )
-    dots = base.mark_circle(size=_POINT_AREA, opacity=1).encode(
-        color=alt.Color("answered_by:N", title="answered by", scale=_scale(history, calls)),
-        tooltip=["seq", "todo_id", "answered_by", "function_version", "outcome", "time_s"],
-    )
-    return alt.layer(*_window(transition), *_switch(transition), dots).properties(
+    moved = f"{name_of(transition.start)} -> {name_of(transition.to)}"
+    said = f"{moved}: both answered for {transition.window_s:.3f} s"
+    marks = _marks(history.steps, transition, zero_ns)
+    return alt.layer(
+        *_window(transition, zero_ns), *map(_rule, reversed(range(len(marks))), marks), dots
+    ).properties(
         width=640,
         height=30 * calls["poster"].n_unique() + 20,
-        title=alt.Title(
-            f"{transition.start} -> {transition.to}: both answered for {transition.window_s:.3f} s",
-            subtitle=_what_was_simulated(history.run),
+        title=alt.Title(said, subtitle=_what_was_simulated(history.run)),
+        description=". ".join(
+            [
+                "Every call around one deploy: a row a poster, a dot a call, by what answered",
+                said,
+                *(f"{label}: {at_s:.1f} s after {since}" for at_s, label, _ in marks),
+            ]
         ),
     )
 
@@ -83,14 +104,28 @@ def save(chart: Picture, path: Path) -> None:
     if path.suffix not in _FORMATS:
         raise PlotError(f"{path} ends with none of {', '.join(sorted(_FORMATS))}")
     # Labels come out of histories: what cannot be shown would end the process that draws it.
-    chart = type(chart).from_dict(_plain(chart.to_dict()), validate=False)
+    spec = _plain(chart.to_dict())
+    spec["config"]["aria"] = False  # the picture is said as a whole
+    chart = type(chart).from_dict(spec, validate=False)
     try:
         if path.suffix == ".html":
             chart.save(path, inline=True)
         else:
             chart.save(path, scale_factor=2 if path.suffix == ".png" else 1)
+        if path.suffix == ".svg":
+            path.write_text(_named(path.read_text(encoding="utf-8"), spec), encoding="utf-8")
     except OSError as error:
         raise PlotError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _named(svg: str, spec: dict[str, Any]) -> str:
+    """Return the SVG with the title and the description that a screen reader says."""
+    title = spec.get("title")
+    texts = {"title": title["text"] if isinstance(title, dict) else title}
+    texts["desc"] = spec.get("description")
+    said = "".join(f"<{name}>{html.escape(text)}</{name}>" for name, text in texts.items() if text)
+    opening, end, rest = svg.partition(">")
+    return f'{opening} role="img"{end}{said}{rest}'
 
 
 def _plain(value: Any) -> Any:
@@ -105,24 +140,11 @@ def _plain(value: Any) -> Any:
 
 def _deploy_strip(history: History, result: Result, *, is_last: bool) -> Picture:
     transition, line = result.transitions[0], line_of(result)
-    start_ns = transition.phase.deploy_ns
-    times = _times_of(history, start_ns, transition.phase.next_deploy_ns)
-    calls = times.with_columns(
-        answer=pl.when(pl.col("outcome") != "ok")
-        .then(pl.lit(NG))
-        .when(pl.col("release").is_null())
-        .then(pl.lit(UNNAMED))
-        .when(pl.col("release").cast(pl.String) == transition.start)
-        .then(pl.lit(OLD))
-        .otherwise(pl.lit(NEW))
-    )
-    colours = dict(zip((OLD, NEW, NG), (*COLOURS[:2], _NG_COLOUR), strict=True))
-    if UNNAMED in calls["answer"]:
-        colours[UNNAMED] = _UNNAMED_COLOUR
+    calls = _times_of(history, transition)
     title = f"{line.way}, lag {line.propagation}: {line.verdict}"
     return (
         alt.Chart(calls.select("time_s", "poster", "answer", "seq"), title=alt.Title(title))
-        .mark_circle(size=_SMALL_AREA, opacity=0.9)
+        .mark_point(size=_SMALL_AREA, opacity=0.9, filled=True)
         .encode(
             x=alt.X(
                 "time_s:Q",
@@ -130,68 +152,146 @@ def _deploy_strip(history: History, result: Result, *, is_last: bool) -> Picture
                 axis=alt.Axis(grid=False, tickCount=12),
             ),
             y=alt.Y("poster:N", title=None, axis=alt.Axis(labels=False, ticks=False)),
-            color=alt.Color(
-                "answer:N",
-                title="answer",
-                scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-            ),
+            color=_by_answer("color", calls),
+            shape=_by_answer("shape", calls),
             tooltip=["seq", "poster", "answer", "time_s"],
         )
         .properties(width=640, height=13 * calls["poster"].n_unique())
     )
 
 
-def _times_of(history: History, start_ns: int, end_ns: int | None) -> pl.DataFrame:
+def _times_of(history: History, transition: Transition) -> pl.DataFrame:
+    start_ns, end_ns = transition.phase.deploy_ns, transition.phase.next_deploy_ns
     within = pl.col("sent_ns") >= start_ns
     if end_ns is not None:
         within &= pl.col("sent_ns") < end_ns
     time_s = (pl.coalesce("received_ns", "sent_ns") - start_ns) / 1e9
-    return every_call(history.observations).filter(within).with_columns(time_s=time_s).collect()
+    return _with_answers(history, transition).filter(within).with_columns(time_s=time_s)
 
 
-def _calls_around(history: History, transition: Transition, margin_s: float) -> pl.DataFrame:
-    end_s = (transition.last_old_ns - transition.first_new_ns) / 1e9
+def _zero(steps: Sequence[Step], transition: Transition) -> tuple[int, str]:
+    """Return the moment that times count from, on the run's clock, and its name."""
+    done_ns = _done_ns(steps, transition)
+    if done_ns is None:
+        return transition.first_new_ns, "the first answer of the new release"
+    return done_ns, "the deploy command said done"
+
+
+def _done_ns(steps: Sequence[Step], transition: Transition) -> int | None:
+    phase = transition.phase
+    ends = [
+        step.at_ns
+        for step in steps
+        if step.name == StepName.DEPLOY_FINISHED
+        and step.at_ns >= phase.deploy_ns
+        and (phase.next_deploy_ns is None or step.at_ns < phase.next_deploy_ns)
+    ]
+    return min(ends, default=None)
+
+
+def _calls_around(
+    history: History, transition: Transition, zero_ns: int, margin_s: float
+) -> pl.DataFrame:
     at_ns = pl.coalesce("received_ns", "sent_ns")
+    edges = (transition.first_new_ns, transition.last_old_ns, transition.settled_ns, zero_ns)
+    known = [(each - zero_ns) / 1e9 for each in edges if each is not None]
     return (
-        history.observations.with_columns(
-            time_s=(at_ns - transition.first_new_ns) / 1e9,
-            answered_by=pl.when(pl.col("outcome") == "ok")
-            .then(pl.coalesce("marker", "function_version", pl.lit(UNNAMED)))
-            .otherwise(pl.lit(NG)),
+        _with_answers(history, transition)
+        .with_columns(
+            time_s=(at_ns - zero_ns) / 1e9,
+            poster=pl.when(pl.col("poster") == PROBER)
+            .then(pl.lit("probes"))
+            .otherwise(pl.col("poster").cast(pl.String)),
         )
-        .filter(pl.col("time_s").is_between(-margin_s, max(end_s, 0.0) + margin_s))
-        .select(
-            *("seq", "poster", "todo_id", "time_s", "answered_by", "function_version", "outcome")
-        )
+        .filter(pl.col("time_s").is_between(min(known) - margin_s, max(known) + margin_s))
+        .select("seq", "poster", "todo_id", "time_s", "answer", "function_version", "outcome")
     )
 
 
-def _scale(history: History, calls: pl.DataFrame) -> alt.Scale:
-    ok = history.observations.filter(pl.col("outcome") == "ok").sort("sent_ns")
-    order = ok["marker"].drop_nulls().unique(maintain_order=True).to_list()
-    colours = [COLOURS[place % len(COLOURS)] for place in range(len(order))]
-    seen = set(calls["answered_by"])
-    others = [(UNNAMED, _UNNAMED_COLOUR), (NG, _NG_COLOUR)]
-    pairs = [*zip(order, colours, strict=True), *others]
-    shown = [pair for pair in pairs if pair[0] in seen]
-    return alt.Scale(domain=[name for name, _ in shown], range=[colour for _, colour in shown])
+def _with_answers(history: History, transition: Transition) -> pl.DataFrame:
+    """Return every call with ``answer``: OLD, NEW, UNNAMED or NG."""
+    return (
+        every_call(history.observations)
+        .with_columns(
+            answer=pl.when(pl.col("outcome") != "ok")
+            .then(pl.lit(NG))
+            .when(pl.col("release").is_null())
+            .then(pl.lit(UNNAMED))
+            .when(pl.col("release").cast(pl.String) == transition.start)
+            .then(pl.lit(OLD))
+            .otherwise(pl.lit(NEW))
+        )
+        .collect()
+    )
 
 
-def _window(transition: Transition) -> list[alt.Chart]:
+def _names(history: History, transition: Transition) -> dict[str, str]:
+    """Return how the legend names old and new: with the release's marker, where it has one."""
+    found = with_release(history.observations).select("release", "marker").unique().collect()
+    markers = {str(release): marker for release, marker in found.iter_rows() if marker}
+    return {
+        role: f"{role}: {markers.get(release, name_of(release))}"
+        for role, release in ((OLD, transition.start), (NEW, transition.to))
+    }
+
+
+def _by_answer(
+    channel: Literal["color", "shape"], calls: pl.DataFrame, names: dict[str, str] | None = None
+) -> Any:
+    """Return the encoding by answer: what is drawn by its colour, or by its shape."""
+    shown = [answer for answer in LOOKS if answer in set(calls["answer"])]
+    kind = alt.Color if channel == "color" else alt.Shape
+    return kind(
+        "answer:N",
+        title="answer",
+        scale=alt.Scale(
+            domain=shown, range=[LOOKS[answer][0 if channel == "color" else 1] for answer in shown]
+        ),
+        legend=alt.Legend(labelExpr=_label_expression(names or {})),
+    )
+
+
+def _label_expression(names: dict[str, str]) -> str:
+    return f"{json.dumps(names)}[datum.label] || datum.label"
+
+
+def _window(transition: Transition, zero_ns: int) -> list[alt.Chart]:
     if transition.stale == 0:
         return []
-    end_s = (transition.last_old_ns - transition.first_new_ns) / 1e9
-    window = pl.DataFrame({"from_s": [0.0], "to_s": [end_s]})
+    edges = (transition.first_new_ns, transition.last_old_ns)
+    from_s, to_s = ((each - zero_ns) / 1e9 for each in edges)
+    window = pl.DataFrame({"from_s": [from_s], "to_s": [to_s]})
     shade = alt.Chart(window).mark_rect(color="#888888", opacity=0.15)
     return [shade.encode(x="from_s:Q", x2="to_s:Q")]
 
 
-def _switch(transition: Transition) -> list[alt.Chart]:
-    if transition.switch_ns is None:
-        return []
-    switch_s = (transition.switch_ns - transition.first_new_ns) / 1e9
-    rule = alt.Chart(pl.DataFrame({"switch_s": [switch_s]})).mark_rule(strokeDash=[4, 3])
-    return [rule.encode(x="switch_s:Q")]
+def _marks(
+    steps: Sequence[Step], transition: Transition, zero_ns: int
+) -> list[tuple[float, str, str]]:
+    """Return the moments that a rule marks: seconds, label, colour."""
+    found = (
+        (transition.switch_ns, "the alias moved", "#666666"),
+        (_done_ns(steps, transition), "the deploy command said done", "#000000"),
+        (transition.settled_ns, "safe from here", SAFE_COLOUR),
+    )
+    return [((at - zero_ns) / 1e9, label, hue) for at, label, hue in found if at is not None]
+
+
+def _rule(place: int, mark: tuple[float, str, str]) -> Picture:
+    """Return a dashed rule with its label above the strip, each on a line of its own."""
+    at_s, label, colour = mark
+    base = alt.Chart(pl.DataFrame({"at_s": [at_s], "label": [label]})).encode(x="at_s:Q")
+    safe = colour == SAFE_COLOUR
+    rule = base.mark_rule(
+        color=colour, strokeDash=[1, 0] if safe else [4, 3], strokeWidth=2.5 if safe else 1.2
+    )
+    text = base.mark_text(
+        align="right" if safe else "left", dx=-4 if safe else 4, color=colour, fontWeight="bold"
+    ).encode(text="label:N", y=alt.value(-_LABEL_PX * place - 8))
+    stem = base.mark_rule(color=colour).encode(
+        y=alt.value(-_LABEL_PX * (place + 1)), y2=alt.value(0)
+    )
+    return alt.layer(rule, stem, text)
 
 
 def _what_was_simulated(run: Run) -> str:
