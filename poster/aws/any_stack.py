@@ -25,6 +25,7 @@ class Served:
     endpoint: str
     is_todo: bool  # this project's own: it takes a POST of a todo
     is_signed: bool = False  # it lets signed calls through only
+    endpoint_type: str | None = None  # of API Gateway's; None: not known
 
 
 def served_by(stack: Stack) -> Served:
@@ -32,7 +33,7 @@ def served_by(stack: Stack) -> Served:
     outputs = stack.output_values()
     if outputs.keys() >= TODO_OUTPUTS:
         own = stack.outputs()
-        return Served(own.endpoint, is_todo=True, is_signed=own.is_signed)
+        return Served(own.endpoint, True, own.is_signed, own.endpoint_type)
     urls = sorted({each for each in outputs.values() if each.startswith(("http://", "https://"))})
     if len(urls) > 1:
         raise StackError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
 
-DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+_DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 NOTHING_YET = {"REVIEW_IN_PROGRESS", None}  # an abandoned change set made a stack of nothing
 ENOUGH_CONCURRENCY = 100  # for callers, 25 probes in flight, and both versions at once
 # The calls without which no run begins; docs/aws.md has all of them.
@@ -65,6 +65,23 @@ def lasting(expire_at: datetime.datetime | None, hours: float, now: datetime.dat
     if left_h >= hours:
         return Finding("credentials", "ok", said)
     return Finding("credentials", "fault", f"{said}: sign in again first, or deploy less often")
+
+
+def undeployable(stack_name: str, status: str | None, region: str) -> str | None:
+    """Return why a stack in that status cannot be deployed to, and the way out; None if it can."""
+    if status is None or status in NOTHING_YET | _DEPLOYABLE:
+        return None
+    if status.endswith("_IN_PROGRESS"):
+        return f"{stack_name} is busy ({status}): wait until it is done"
+    return (
+        f"{stack_name} is in {status} and cannot be deployed to: remove it with"
+        f" {removal(stack_name, region)}"
+    )
+
+
+def removal(stack_name: str, region: str) -> str:
+    """Return the command that removes a stack."""
+    return f"sam delete --stack-name {stack_name} --region {region}"
 
 
 def _looked(name: str, look: Callable[[], Finding]) -> Iterator[Finding]:
@@ -114,16 +131,15 @@ def _role_of(arn: str) -> str:
 
 def _stack(stack: Stack, region: str) -> Finding:
     status = stack.status()
-    removal = f"sam delete --stack-name {stack.name} --region {region}"
     if status in NOTHING_YET:
         return Finding("stack", "ok", f"{stack.name} is not there yet")
-    if status not in DEPLOYABLE:
-        way_out = "wait until it is done" if str(status).endswith("_IN_PROGRESS") else removal
-        return Finding("stack", "fault", f"{stack.name} is in {status}: {way_out}")
+    refusal = undeployable(stack.name, status, region)
+    if refusal is not None:
+        return Finding("stack", "fault", refusal)
     table = stack.used_table()
     if table is not None:
-        said = f"table {table} holds rows of an earlier run: choose another --number, or {removal}"
-        return Finding("stack", "fault", said)
+        said = f"table {table} holds rows of an earlier run: choose another --number, or"
+        return Finding("stack", "fault", f"{said} {removal(stack.name, region)}")
     outputs = stack.outputs()
     kind = f"endpoint type {outputs.endpoint_type}, authorization {outputs.authorization}"
     return Finding("stack", "ok", f"{stack.name} is there and unused, {kind}")

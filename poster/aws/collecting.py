@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from poster.aws.errors import AwsError, NoPermissionError, told
 from poster.aws.stack import Outputs, Stack
+from poster.rows.collected import COLLECTED, DEPLOYMENTS, METRICS, NOT_COLLECTED, STACK_EVENTS
+from poster.rows.history import History
+from poster.rows.journal import ROWS
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -22,75 +27,105 @@ if TYPE_CHECKING:
     from types_boto3_logs import CloudWatchLogsClient
 
 LOG_STREAMS = "log_streams.txt"  # on AWS one per execution environment, named like instance_id
+REPORT_LINES = "reports.jsonl"
+STORE = (ROWS, LOG_STREAMS)
+PARTS = (*STORE, REPORT_LINES, METRICS, STACK_EVENTS, DEPLOYMENTS)
 _MINUTE_S = 60
 _MARGIN = datetime.timedelta(minutes=2)  # clocks differ, and metrics are by the minute
 _LAMBDA_METRICS = ("Invocations", "Errors", "Throttles", "ConcurrentExecutions", "Duration")
+_VERSION_METRICS = ("Invocations", "Errors")
 _API_METRICS = ("Count", "4XXError", "5XXError", "Latency", "IntegrationLatency")
 
 Between = tuple[datetime.datetime, datetime.datetime]
 
 
 def collect(
-    stack: Stack, directory: Path, between: Between, id_prefix: str, rows: str
+    stack: Stack, history: History, directory: Path, parts: Collection[str] = PARTS
 ) -> dict[str, str]:
-    """Fetch every part; return what was had of each, or why it was not.
+    """Fetch the parts of a run; return what was had of each, or why it was not, and keep that too.
 
     Raises NoPermissionError when the credentials no longer hold: what was fetched by then stays.
     """
     with told():
         outputs = stack.outputs()
-    begin, end = between[0] - _MARGIN, between[1] + _MARGIN
-    parts: dict[str, Callable[[], Iterable[Any]]] = {
-        rows: lambda: rows_of(stack, outputs, id_prefix),
+    between = _between(history)
+    prefix = str(history.run.settings.get("id_prefix", ""))
+    fetched_by: dict[str, Callable[[], Iterable[Any]]] = {
+        ROWS: lambda: _rows(stack, outputs, prefix),
         LOG_STREAMS: lambda: sorted(stack.log_streams(stack.log_group(outputs))),
-        "reports.jsonl": lambda: _report_lines(stack, outputs, begin, end),
-        "metrics.jsonl": lambda: _metrics(stack, outputs, begin, end),
-        "stack_events.jsonl": lambda: _stack_events(stack, begin, end),
-        "codedeploy.jsonl": lambda: _deployments(stack, begin, end),
+        REPORT_LINES: lambda: _report_lines(stack, outputs, between),
+        METRICS: lambda: _metrics(stack, outputs, _versions(history), between),
+        STACK_EVENTS: lambda: _stack_events(stack, between),
+        DEPLOYMENTS: lambda: _deployments(stack, between),
     }
-    had = {}
-    for name, fetch in parts.items():
-        try:
-            with told():
-                lines = [each if isinstance(each, str) else _json(each) for each in fetch()]
-        except NoPermissionError as error:
-            if "expired" in str(error).lower():
-                raise
-            had[name] = f"not collected: {error}"
-        except AwsError as error:
-            had[name] = f"not collected: {error}"
-        else:
-            write_lines(directory / name, lines)
-            had[name] = f"{len(lines)} lines"
+    had = dict.fromkeys(parts, f"{NOT_COLLECTED}the credentials expired before")
+    try:
+        for name in parts:
+            had[name] = _fetched(fetched_by[name], directory / name)
+    finally:
+        (directory / COLLECTED).write_text(json.dumps(had, indent=2) + "\n", encoding="utf-8")
     return had
 
 
-def rows_of(stack: Stack, outputs: Outputs, id_prefix: str) -> Iterable[dict[str, Any]]:
+def _fetched(fetch: Callable[[], Iterable[Any]], path: Path) -> str:
+    try:
+        with told():
+            lines = [each if isinstance(each, str) else _json(each) for each in fetch()]
+    except NoPermissionError as error:
+        if "expired" in str(error).lower():
+            raise
+        return f"{NOT_COLLECTED}{error}"
+    except AwsError as error:
+        return f"{NOT_COLLECTED}{error}"
+    # In one step that a reader cannot see.
+    staged = path.with_name(f".{path.name}")
+    staged.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    staged.replace(path)
+    return f"{len(lines)} lines"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_text)
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime.datetime) else str(value)
+
+
+def _between(history: History) -> Between:
+    """Return the wall-clock times of the run's first and last row, with a margin."""
+    times: list[Any] = [0, *(step.at_ns for step in history.steps)]
+    times += history.observations["sent_ns"].to_list()
+    origin_s = history.run.origin_unix_ns / 1e9
+    begin, end = (
+        datetime.datetime.fromtimestamp(origin_s + at_ns / 1e9, datetime.UTC)
+        for at_ns in (min(times), max(times))
+    )
+    return begin - _MARGIN, end + _MARGIN
+
+
+def _versions(history: History) -> list[str]:
+    """Return the versions that answered and those that the alias was at, also if none answered."""
+    answered = history.observations["function_version"].cast(pl.String).drop_nulls()
+    moved = (step.detail.get(end) for step in history.steps for end in ("from", "to"))
+    named = {version for version in (*answered.unique(), *moved) if isinstance(version, str)}
+    return sorted((version for version in named if version.isdigit()), key=int)
+
+
+def _rows(stack: Stack, outputs: Outputs, id_prefix: str) -> Iterable[dict[str, Any]]:
     """Yield the table's rows that calls of this run wrote."""
     return (row for row in stack.rows(outputs) if str(row.get("todoId", "")).startswith(id_prefix))
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write them in one step that a reader cannot see."""
-    staged = path.with_name(f".{path.name}")
-    staged.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    staged.replace(path)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-
-
-def _report_lines(
-    stack: Stack, outputs: Outputs, begin: datetime.datetime, end: datetime.datetime
-) -> Iterable[dict[str, Any]]:
+def _report_lines(stack: Stack, outputs: Outputs, between: Between) -> Iterable[dict[str, Any]]:
     """Yield Lambda's own line about each invocation: duration, init, memory."""
     client: CloudWatchLogsClient = stack.client("logs")
+    begin_ms, end_ms = (round(moment.timestamp() * 1000) for moment in between)
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=stack.log_group(outputs),
         filterPattern="REPORT",
-        startTime=_ms(begin),
-        endTime=_ms(end),
+        startTime=begin_ms,
+        endTime=end_ms,
     )
     for page in pages:
         for event in page["events"]:
@@ -98,47 +133,51 @@ def _report_lines(
 
 
 def _metrics(
-    stack: Stack, outputs: Outputs, begin: datetime.datetime, end: datetime.datetime
+    stack: Stack, outputs: Outputs, versions: Iterable[str], between: Between
 ) -> Iterable[dict[str, Any]]:
-    client: CloudWatchClient = stack.client("cloudwatch")
-    for namespace, names, dimensions in (
-        ("AWS/Lambda", _LAMBDA_METRICS, {"FunctionName": outputs.function}),
+    """Yield each minute of each metric, of a function's versions too: by them it is shifted."""
+    function, alias = outputs.function, f"{outputs.function}:{outputs.alias}"
+    wanted: list[tuple[str, tuple[str, ...], dict[str, str]]] = [
+        ("AWS/Lambda", _LAMBDA_METRICS, {"FunctionName": function}),
         ("AWS/ApiGateway", _API_METRICS, {"ApiName": stack.name}),
-    ):
+    ]
+    for version in versions:
+        of_version = {"FunctionName": function, "Resource": alias, "ExecutedVersion": version}
+        wanted.append(("AWS/Lambda", _VERSION_METRICS, of_version))
+    client: CloudWatchClient = stack.client("cloudwatch")
+    for namespace, names, dimensions in wanted:
         for name in names:
             statistics = client.get_metric_statistics(
                 Namespace=namespace,
                 MetricName=name,
                 Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
-                StartTime=begin,
-                EndTime=end,
+                StartTime=between[0],
+                EndTime=between[1],
                 Period=_MINUTE_S,
                 Statistics=["Sum", "Average", "Maximum"],
             )
-            points = sorted(statistics["Datapoints"], key=lambda point: str(point.get("Timestamp")))
-            for point in points:
-                yield {"namespace": namespace, "metric": name, **point}
+            of = {"metric": name, "version": dimensions.get("ExecutedVersion")}
+            for point in sorted(statistics["Datapoints"], key=lambda each: each["Timestamp"]):
+                yield {"namespace": namespace, **of, **point}
 
 
-def _stack_events(
-    stack: Stack, begin: datetime.datetime, end: datetime.datetime
-) -> Iterable[dict[str, Any]]:
+def _stack_events(stack: Stack, between: Between) -> Iterable[dict[str, Any]]:
     client: CloudFormationClient = stack.client("cloudformation")
+    begin, end = between
     for page in client.get_paginator("describe_stack_events").paginate(StackName=stack.name):
         for event in page["StackEvents"]:
             if begin <= event["Timestamp"] <= end:
                 yield dict(event)
 
 
-def _deployments(
-    stack: Stack, begin: datetime.datetime, end: datetime.datetime
-) -> Iterable[dict[str, Any]]:
+def _deployments(stack: Stack, between: Between) -> Iterable[dict[str, Any]]:
     """Yield what CodeDeploy did; nothing where the stack has no application of it."""
     application = stack.physical_id("AWS::CodeDeploy::Application")
     group = stack.physical_id("AWS::CodeDeploy::DeploymentGroup")
     if application is None or group is None:
         return
     client: CodeDeployClient = stack.client("codedeploy")
+    begin, end = between
     pages = client.get_paginator("list_deployments").paginate(
         applicationName=application,
         deploymentGroupName=group,
@@ -147,7 +186,3 @@ def _deployments(
     for page in pages:
         for deployment in page["deployments"]:
             yield dict(client.get_deployment(deploymentId=deployment)["deploymentInfo"])
-
-
-def _ms(moment: datetime.datetime) -> int:
-    return round(moment.timestamp() * 1000)

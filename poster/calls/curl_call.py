@@ -38,6 +38,7 @@ _CODES = {
 _ALL_ENCODINGS = ""
 _NO_PROXY = ""
 _request_id = Header("x-amzn-RequestId")
+_http_api_request_id = Header("apigw-requestid")  # the only one that an HTTP API sends
 _pop = Header("X-Amz-Cf-Pop")
 _function_error = Header("X-Amz-Function-Error")
 _age = Header("Age")
@@ -118,7 +119,7 @@ class Call:
         answer = read_answer(
             status,
             body,
-            _request_id(headers, body),
+            _request_id(headers, body) or _http_api_request_id(headers, body),
             _pop(headers, body),
             _cache(headers, body),
             _function_error(headers, body),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from poster.aws.checkup import DEPLOYABLE, NOTHING_YET
+from poster.aws.checkup import NOTHING_YET, removal, undeployable
 from poster.aws.stack import Stack, StackError
 from poster.aws.target import AwsTarget
 from poster.deploy.application import StagedApplication
@@ -43,20 +43,11 @@ def agree(
     ]
     for name, said in lines:
         click.echo(f"{name:<8} {said}", err=True)
-    _refuse_unless_deployable(stack_name, status, target.region)
+    refusal = undeployable(stack_name, status, target.region)
+    if refusal is not None:
+        raise StackError(f"stack {refusal}")
     if asked:
         click.confirm("Deploy there and post to it?", abort=True, err=True)
-
-
-def _refuse_unless_deployable(stack_name: str, status: str | None, region: str) -> None:
-    if status is None or status in NOTHING_YET or status in DEPLOYABLE:
-        return
-    if status.endswith("_IN_PROGRESS"):
-        raise StackError(f"stack {stack_name} is busy ({status}): wait until it is done")
-    raise StackError(
-        f"stack {stack_name} is in {status} and cannot be deployed to: remove it with"
-        f" {_removal(stack_name, region)}"
-    )
 
 
 @contextmanager
@@ -96,10 +87,4 @@ def removed_afterwards(
 
 
 def _say_left(stack_name: str, region: str) -> None:
-    click.echo(
-        f"Left: stack {stack_name}. Remove it with: {_removal(stack_name, region)}", err=True
-    )
-
-
-def _removal(stack_name: str, region: str) -> str:
-    return f"sam delete --stack-name {stack_name} --region {region}"
+    click.echo(f"Left: stack {stack_name}. Remove it with: {removal(stack_name, region)}", err=True)

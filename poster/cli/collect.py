@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,10 +13,6 @@ from poster.aws.target import AwsTarget
 from poster.errors import PosterError
 from poster.report.saving import save_result
 from poster.rows import loading
-from poster.rows.history import History
-from poster.rows.journal import ROWS
-
-COLLECTED = "collected.json"
 
 
 @click.command()
@@ -38,27 +31,13 @@ def collect(directory: Path, stack_name: str | None, region: str | None) -> None
     if name is None:
         raise click.UsageError("the history names no stack: say --stack-name NAME")
     stack = Stack(str(name), AwsTarget(region or settings.get("region")))
-    prefix = str(settings.get("id_prefix", ""))
     try:
-        had = collect_parts(stack, directory, between(history), prefix, ROWS)
+        had = collect_parts(stack, history, directory)
     except NoPermissionError as error:
         raise PosterError(
             f"collecting stopped: {error}; then run this again: poster collect {directory}"
         ) from error
-    (directory / COLLECTED).write_text(json.dumps(had, indent=2) + "\n", encoding="utf-8")
     for part, said in had.items():
         click.echo(f"{part:<20} {said}")
     save_result(directory)
     click.echo(f"\nJudged anew: {directory / 'report.txt'}", err=True)
-
-
-def between(history: History) -> tuple[datetime.datetime, datetime.datetime]:
-    """Return the wall-clock times of the run's first and last row."""
-    times: list[Any] = [0, *(step.at_ns for step in history.steps)]
-    times += history.observations["sent_ns"].to_list()
-    origin_s = history.run.origin_unix_ns / 1e9
-    begin, end = (
-        datetime.datetime.fromtimestamp(origin_s + at_ns / 1e9, datetime.UTC)
-        for at_ns in (min(times), max(times))
-    )
-    return begin, end

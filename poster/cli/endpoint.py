@@ -24,6 +24,7 @@ class Api:
     is_todo: bool = False  # this project's own API, which takes a POST of a todo
     stack: Stack | None = None
     is_signed: bool = False  # the stack lets signed calls through only
+    endpoint_type: str | None = None  # of API Gateway's; None: not known
     propagation: dict[str, Any] | None = None  # as `poster local` simulates it for the callers
 
 
@@ -65,7 +66,14 @@ def chosen_api(endpoint: str | None, stack_name: str | None, region: str | None,
     served = served_by(stack)
     url = f"{served.endpoint.rstrip('/')}/{path.lstrip('/')}" if path else served.endpoint
     is_todo = served.is_todo and not path
-    return Api(url, is_todo, stack, served.is_signed, target.propagation_at(url))
+    return Api(
+        url,
+        is_todo,
+        stack,
+        served.is_signed,
+        served.endpoint_type,
+        target.propagation_at(url),
+    )
 
 
 def _named(url: str, region: str | None) -> Api:

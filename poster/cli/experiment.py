@@ -38,12 +38,12 @@ from poster.cli.types import (
 )
 from poster.deploy import subject
 from poster.deploy.application import StagedApplication
-from poster.deploy.release import DeployError
 from poster.deploy.sam_cli import SamCli
 from poster.deploy.sam_tool import find_sam
 from poster.deploy.samconfig import SAMCONFIG, forget_account
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import FORMS, Way
+from poster.errors import PosterError
 from poster.experiment.nine_phases import PROBE_PAUSE_S, PROBERS, Plan, Rig, run_experiment
 from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
@@ -274,7 +274,7 @@ def _refuse_faults(options: ExperimentOptions, target: AwsTarget) -> None:
         if each.name == "identity" and each.grade == "fault":
             target.identity()  # raises what it found, with its exit code
         if each.grade == "fault":
-            raise DeployError(f"{each.name}: {each.said}")
+            raise PosterError(f"{each.name}: {each.said}")
 
 
 def _said_of(options: ExperimentOptions, parameters: dict[str, str]) -> list[tuple[str, str]]:

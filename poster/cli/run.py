@@ -16,7 +16,7 @@ from poster.calls.engine import CONNECT_TIMEOUT_S, TIMEOUT_S, Load
 from poster.calls.request import run_prefix
 from poster.calls.schedule import MAX_IN_FLIGHT, PAUSE_S, POSTERS, ClosedLoop, Loop, OpenLoop
 from poster.cli import exit_codes
-from poster.cli.endpoint import chosen_api, endpoint_options
+from poster.cli.endpoint import Api, chosen_api, endpoint_options
 from poster.cli.exchange import chosen_exchange, exchange_options
 from poster.cli.names import FolderType
 from poster.cli.report_options import Wanted, report_options
@@ -205,9 +205,7 @@ def run(
         **given,
     )
     directory = _directory(out)
-    where: dict[str, Any] = {} if api.stack is None else {"stack": stack_name, "region": region}
-    if api.propagation is not None:
-        where["propagation"] = api.propagation
+    where = _where(api, stack_name, region)
     row = _run_row(directory.name, load, exchange, clock, where)
     with Journal(directory / HISTORY, row) as journal:
         if out is None:
@@ -237,6 +235,15 @@ def _directory(out: Path | None) -> Path:
     except OSError as error:
         raise JournalError(f"cannot create {out}: {error.strerror}") from error
     return out
+
+
+def _where(api: Api, stack_name: str | None, region: str | None) -> dict[str, Any]:
+    where: dict[str, Any] = {}
+    if api.stack is not None:
+        where |= {"stack": stack_name, "region": region, "endpoint_type": api.endpoint_type}
+    if api.propagation is not None:
+        where["propagation"] = api.propagation
+    return where
 
 
 def _run_row(

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import structs
 
-from poster.aws.collecting import LOG_STREAMS, write_lines
+from poster.aws.checkup import removal
+from poster.aws.collecting import PARTS, STORE, collect
 from poster.aws.errors import AwsError
 from poster.aws.stack import Outputs, Stack
 from poster.aws.target import Target
@@ -48,9 +48,11 @@ from poster.gate.waiting import Question, Wait
 from poster.judge.analysis import Result
 from poster.judge.statistics import CLEAN_RUN
 from poster.report.saving import save_result
+from poster.rows import loading
 from poster.rows.address import shown
 from poster.rows.clock import boot_id
-from poster.rows.journal import HISTORY, ROWS, Journal, point_latest_at
+from poster.rows.collected import NOT_COLLECTED
+from poster.rows.journal import HISTORY, Journal, point_latest_at
 from poster.rows.record import Observation, Run, Step
 
 BASELINE_ANSWERS = 3  # per poster, before the first deploy
@@ -161,15 +163,14 @@ def run_experiment(plan: Plan, rig: Rig) -> Result:
             narrator.phase("draining calls in flight")
 
     narrator.phase("collecting the table and the log streams")
-    try:
-        _collect(stack, outputs, plan.directory)
-    except AwsError as error:
-        save_result(plan.directory)
+    why = _uncollected(stack, rig.target, plan.directory)
+    result = save_result(plan.directory)
+    if why is not None:
         raise ExperimentError(
-            f"the run is whole, its table and logs could not be collected: {error}; then run:"
+            f"the run is whole, its table and logs could not be collected: {why}; then run:"
             f" poster collect {plan.directory}"
-        ) from error
-    return save_result(plan.directory)
+        )
+    return result
 
 
 def _deploy_under_traffic(
@@ -231,8 +232,7 @@ def _refuse_used_table(stack: Stack, target: Target) -> None:
     if table is not None:
         raise ExperimentError(
             f"table {table} holds rows of an earlier run; choose another --number, or remove the"
-            f" stack with: sam delete --stack-name {stack.name} --region"
-            f" {target.environment['AWS_REGION']}"
+            f" stack with: {removal(stack.name, target.environment['AWS_REGION'])}"
         )
 
 
@@ -280,7 +280,12 @@ def _pass_gate(rig: Rig, outputs: Outputs, release: Release, plan: Plan) -> Step
     return structs.replace(step, detail={**step.detail, "settled_ns": settled_ns})
 
 
-def _collect(stack: Stack, outputs: Outputs, directory: Path) -> None:
-    rows = (json.dumps(row, ensure_ascii=False, sort_keys=True) for row in stack.rows(outputs))
-    write_lines(directory / ROWS, rows)
-    write_lines(directory / LOG_STREAMS, sorted(stack.log_streams(stack.log_group(outputs))))
+def _uncollected(stack: Stack, target: Target, directory: Path) -> str | None:
+    """Collect what there is; return why the store could not be read, None where it was."""
+    parts = STORE if target.name == "local" else PARTS  # an emulator counts nothing for AWS
+    try:
+        had = collect(stack, loading.load(directory), directory, parts)
+    except AwsError as error:
+        return f"{error}"
+    reasons = (had[part] for part in STORE if had[part].startswith(NOT_COLLECTED))
+    return next((reason.removeprefix(NOT_COLLECTED) for reason in reasons), None)

@@ -10,6 +10,7 @@ import dataclasses
 
 import polars as pl
 
+from poster.judge.account import Account, account_of
 from poster.judge.checks import Checks, check
 from poster.judge.evidence import evidence_of
 from poster.judge.releases import releases_table
@@ -68,6 +69,7 @@ class Result:
     dropped: int
     verdict: VerdictKind
     witness: str
+    account: Account | None
 
 
 def analyse(history: History, rows: pl.DataFrame | None) -> Result:
@@ -98,6 +100,7 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
         dropped=_dropped(history.steps),
         verdict=verdict.kind,
         witness=verdict.witness,
+        account=account_of(history),
     )
 
 

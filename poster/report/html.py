@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from poster.judge.analysis import Result
 from poster.judge.releases import name_of
+from poster.report import account
 from poster.report.page import words
 from poster.report.page.figures import figures_of
 from poster.report.page.looks import LOOKS, release_name
@@ -57,6 +58,8 @@ def render(result: Result, history: History) -> str:
         **words.checks(result.checks),
         measured=words.measured(result),
         simulation=words.simulation(result.run),
+        account_title=account.TITLE,
+        account=[] if result.account is None else list(account.facts(result.account)),
         data=_json(data),
         style=Markup(_piece("page.css")),
         policy=Markup(" ".join(map(_hash, scripts.values()))),

@@ -18,6 +18,7 @@ from poster.judge.side_by_side import Side
 from poster.judge.stages import Stage
 from poster.judge.statistics import ANYTHING, CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Quantiles, Transition
+from poster.report import account
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
 from poster.rows.history import History
@@ -49,6 +50,9 @@ def render(result: Result, history: History) -> str:
     for move in result.unseen:
         lines += ["", f"deploy not seen: {plain(move.start)} -> {plain(move.to)}"]
     lines += ["", *_check_lines(result.checks)]
+    if result.account is not None:
+        lines += ["", account.TITLE]
+        lines += [_row(f"  {name}", plain(said)) for name, said in account.facts(result.account)]
     return "\n".join(clipped(line) for line in "\n".join(lines).split("\n")) + "\n"
 
 
@@ -130,6 +134,9 @@ def _in_deploys(some: int, deploys: int) -> str:
 def _run_lines(result: Result) -> Iterator[str]:
     run, calls, clock = result.run, result.calls, result.clock
     yield _row("run", f"{plain(run.run_id)}, {run.target}, {plain(run.endpoint)}".rstrip(", "))
+    endpoint_type = account.endpoint_type(run)
+    if endpoint_type is not None:
+        yield _row("endpoint type", plain(endpoint_type))
     yield _row("load", load(run))
     yield from _propagation(run)
     yield from _source_lines(result)

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from poster.errors import PosterError
+from poster.rows.collected import Collected
 from poster.rows.record import PROBER, Run, Step
 
 MAX_NS = 2**62  # 146 years: differences of two such times still fit in 64 bits
@@ -76,6 +77,7 @@ class History:
     malformed_lines: int = 0
     torn_bytes: int = 0
     sources: tuple[Source, ...] = ()
+    collected: Collected | None = None
 
 
 def is_probe() -> pl.Expr:

@@ -23,6 +23,7 @@ import msgspec
 import polars as pl
 
 from poster.rows.address import shown
+from poster.rows.collected import READ, Collected, collected_in
 from poster.rows.history import (
     COLUMNS,
     MAX_MS,
@@ -94,6 +95,7 @@ def load(path: Path) -> History:
         steps=sorted(whole.steps, key=lambda step: step.at_ns),
         malformed_lines=whole.malformed,
         torn_bytes=_torn_bytes(path, len(first), size),
+        collected=_collected_beside(path),
     )
 
 
@@ -117,6 +119,17 @@ def load_rows(path: Path) -> pl.DataFrame | None:
     if rows["todoId"].null_count():
         raise HistoryError(f"{path} holds an item without todoId; dump the table again")
     return rows.rename(_ROW_FIELDS)
+
+
+def _collected_beside(path: Path) -> Collected | None:
+    try:
+        files = [path.with_name(name) for name in READ]
+        return collected_in({file.name: file.read_text("utf-8") for file in files if file.exists()})
+    except (OSError, ValueError) as error:
+        raise HistoryError(
+            f"what was collected in {path.parent} cannot be read: {_one_line(error)}; collect it"
+            f" anew: poster collect {path.parent}"
+        ) from None
 
 
 def _run_in(line: bytes, path: Path) -> Run:

@@ -13,8 +13,10 @@ from msgspec import Struct
 
 from docs.figures import draw, sections
 from docs.sections import NoSectionError, filled, section
+from poster.aws.collecting import PARTS
 from poster.cli.main import main
-from poster.rows.journal import HISTORY, ROWS
+from poster.rows.collected import COLLECTED
+from poster.rows.journal import HISTORY
 from poster.rows.record import Observation, Run, Step, StepName
 
 ROOT = Path(__file__).parents[2]
@@ -212,4 +214,4 @@ def test_every_file_that_a_run_leaves_has_a_line() -> None:
     writers = ("experiment/nine_phases.py", "report/saving.py", "aws/collecting.py")
     source = "".join((ROOT / "poster" / name).read_text(encoding="utf-8") for name in writers)
     written = set(re.findall(r'"([\w.]+\.(?:txt|json|html))"', source))
-    assert listed == written | {HISTORY, ROWS, "sam.log", "app/"}
+    assert listed == written | {HISTORY, COLLECTED, *PARTS, "sam.log", "app/"}

@@ -12,7 +12,7 @@ from poster.judge.landing import Landing
 from poster.judge.releases import name_of
 from poster.judge.safe import Safe, safe_in_all
 from poster.judge.transition import Quantiles, Transition
-from poster.report import text
+from poster.report import account, text
 from poster.report.excerpt import Excerpt, excerpt
 from poster.report.page.looks import LOOKS, Look, short
 from poster.report.page.sample import NEW, OLD
@@ -245,10 +245,12 @@ def measured(result: Result) -> list[tuple[str, str]]:
         ("Merged", f"{source.run_id}, {source.calls:,} calls; {text.placed(offset)}")
         for source, offset in zip(result.sources, offsets(result.sources), strict=True)
     ]
+    kind = account.endpoint_type(run)
     return [
         ("Run", run.run_id),
         *merged,
         ("Target", f"{run.target}, {run.endpoint}".rstrip(", ")),
+        *([] if kind is None else [("Endpoint type", kind)]),
         ("Deployed by", str(run.settings.get("strategy", "not recorded"))),
         ("Load", text.load(run)),
         ("Calls", f"{calls.total:,}: {ended}"),

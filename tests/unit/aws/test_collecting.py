@@ -12,9 +12,24 @@ from test_stack import OUTPUTS, FakeAws
 from poster.aws.collecting import collect
 from poster.aws.errors import NoPermissionError
 from poster.aws.stack import Stack
+from poster.rows.history import History, observations_frame
+from poster.rows.record import Run, Step
 
 BEGIN = datetime.datetime(2026, 11, 25, 12, 0, tzinfo=datetime.UTC)
+MARGIN = datetime.timedelta(minutes=2)
 END = BEGIN + datetime.timedelta(minutes=5)
+MOVED = Step("alias-updated", 300_000_000_000, {"from": "1", "to": "2"})
+CALL = {
+    **{"seq": 1, "poster": 1, "todo_id": "abc-t01-0001", "planned_ns": 0, "sent_ns": 0},
+    **{"received_ns": 1, "outcome": "ok", "function_version": "1"},
+}
+HISTORY = History(
+    Run(
+        "r", round(BEGIN.timestamp() * 1e9), "aws", "e", "closed", 1, settings={"id_prefix": "abc-"}
+    ),
+    observations_frame([CALL]),
+    [MOVED],
+)
 
 
 class Account(FakeAws):
@@ -24,6 +39,7 @@ class Account(FakeAws):
         super().__init__(outputs=OUTPUTS)
         self._refuses = refuses
         self._page = ""
+        self.asked: list[dict[str, str]] = []
 
     def get_paginator(self, operation: str) -> Account:
         if operation in self._refuses:
@@ -46,12 +62,13 @@ class Account(FakeAws):
         }[self._page]
 
     def get_metric_statistics(self, **request: Any) -> dict[str, Any]:
-        return {"Datapoints": [{"Timestamp": BEGIN, "Sum": 2.0}]}
+        assert (request["StartTime"], request["EndTime"]) == (BEGIN - MARGIN, END + MARGIN)
+        self.asked.append({each["Name"]: each["Value"] for each in request["Dimensions"]})
+        return {"Datapoints": [{"Timestamp": BEGIN, "Sum": 2.0, "Maximum": 1.0}]}
 
 
 def collected(account: Account, directory: Path) -> dict[str, str]:
-    stack = Stack("todo-sample-1", account)
-    return collect(stack, directory, (BEGIN, END), "abc-", "rows.jsonl")
+    return collect(Stack("todo-sample-1", account), HISTORY, directory)
 
 
 def test_rows_logs_metrics_and_events_of_this_run_are_fetched(tmp_path: Path) -> None:
@@ -63,16 +80,29 @@ def test_rows_logs_metrics_and_events_of_this_run_are_fetched(tmp_path: Path) ->
     assert len((tmp_path / "stack_events.jsonl").read_text().splitlines()) == 1
     assert '"metric": "Throttles"' in (tmp_path / "metrics.jsonl").read_text()
     assert had["rows.jsonl"] == "1 lines"
+    assert had["codedeploy.jsonl"] == "0 lines"
+    assert json.loads((tmp_path / "collected.json").read_text()) == had
+
+
+def test_metrics_are_asked_for_by_version_also_of_one_that_never_answered(tmp_path: Path) -> None:
+    account = Account()
+    collected(account, tmp_path)
+    versions = [each["ExecutedVersion"] for each in account.asked if "ExecutedVersion" in each]
+    assert versions == ["1", "1", "2", "2"]
+    assert {"FunctionName": "fn", "Resource": "fn:Sample", "ExecutedVersion": "2"} in account.asked
 
 
 def test_a_part_that_is_refused_is_said_and_the_others_are_fetched(tmp_path: Path) -> None:
     had = collected(Account(filter_log_events="Throttling"), tmp_path)
     assert had["reports.jsonl"].startswith("not collected: filter_log_events was refused")
     assert not (tmp_path / "reports.jsonl").exists()
-    assert had["metrics.jsonl"] == "10 lines"
+    assert had["metrics.jsonl"] == "14 lines"
 
 
 def test_expired_credentials_stop_the_collecting_and_keep_what_was_fetched(tmp_path: Path) -> None:
     with pytest.raises(NoPermissionError, match="sign in again"):
         collected(Account(filter_log_events="ExpiredTokenException"), tmp_path)
     assert (tmp_path / "rows.jsonl").exists()
+    had = json.loads((tmp_path / "collected.json").read_text())
+    assert had["rows.jsonl"] == "1 lines"
+    assert had["metrics.jsonl"].startswith("not collected: ")

@@ -130,6 +130,22 @@ def test_a_row_names_the_point_of_presence_that_answered() -> None:
         assert one(url).pop == "NRT57-P2"
 
 
+@pytest.mark.parametrize("name", ["x-amzn-RequestId", "Apigw-Requestid"])
+def test_a_row_has_the_request_id_of_a_rest_and_of_an_http_api(name: str) -> None:
+    def gateway(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        handler.send_response(502)
+        handler.send_header(name, "WSg1ihmdliAEJXA=")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    with http_server(gateway) as url:
+        assert one(url).request_id == "WSg1ihmdliAEJXA="
+
+
+def test_a_call_outlasts_the_longest_that_api_gateway_lets_a_function_take() -> None:
+    assert Load("", (1,), ClosedLoop(1, 0.0)).timeout_s > 29
+
+
 def test_calls_that_are_left_in_flight_have_rows_too() -> None:
     rows: list[Observation] = []
     stop = Stop()

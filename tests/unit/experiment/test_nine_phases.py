@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore.exceptions
 import pytest
 
 from poster.aws.errors import NoPermissionError
@@ -50,6 +51,12 @@ class FakeStack:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    def client(self, service: str) -> Any:
+        raise botocore.exceptions.BotoCoreError  # what is not needed may be refused
+
+    def physical_id(self, resource_type: str) -> str | None:
+        return None
 
     def used_table(self) -> str | None:
         return "todo-sample-1-table" if self._world.items else None
@@ -197,6 +204,16 @@ def test_on_a_stack_in_an_account_todo_ids_are_the_runs_own(tmp_path: Path) -> N
     called = [row.todo_id for row in rows if isinstance(row, Observation)]
     assert called
     assert all(each.startswith(f"{prefix}t01-") for each in called)
+
+
+def test_in_an_account_what_aws_knows_is_collected_too_and_nothing_depends_on_it(
+    tmp_path: Path,
+) -> None:
+    world = World()
+    world.name = "aws"
+    directory = run(tmp_path, world)
+    assert "metrics.jsonl, not collected: " in (directory / "report.txt").read_text()
+    assert (directory / "rows.jsonl").exists()
 
 
 def test_on_a_fresh_local_table_todo_ids_are_as_published(tmp_path: Path) -> None:
