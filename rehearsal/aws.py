@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -59,6 +61,7 @@ class RehearsedAws:
         self._connections = threading.local()
         self._opened = ExitStack()
         self._bundle = Path()
+        self._sams_own = Path()
 
     @property
     def refused(self) -> list[str]:
@@ -83,6 +86,7 @@ class RehearsedAws:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAM_CLI_TELEMETRY": "0",
+            "__SAM_CLI_APP_DIR": str(self._sams_own),
             "SAM_CLI_POLL_DELAY": "0.2",  # seconds; its 5 are for CloudFormation's request limits
         }
 
@@ -95,6 +99,7 @@ class RehearsedAws:
             scratch = opened.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))
             self._bundle = Path(scratch) / "ca.pem"
             self._proxy.write_ca_bundle(self._bundle)
+            self._sams_own = _asked_for_news(Path(scratch) / "sam")
             opened.enter_context(self._emulator)
             opened.enter_context(self._proxy)
             self._opened = opened.pop_all()
@@ -129,6 +134,13 @@ class RehearsedAws:
         dropped = _OF_A_CONNECTION - {"content-length"}
         passed_on = tuple((k, v) for k, v in answer.getheaders() if k.lower() not in dropped)
         return Answer(answer.status, passed_on, body)
+
+
+def _asked_for_news(folder: Path) -> Path:
+    """Return a folder of SAM CLI's own: once a week it asks pypi.org for its newest version."""
+    folder.mkdir()
+    (folder / "metadata.json").write_text(json.dumps({"lastVersionCheck": time.time()}))
+    return folder
 
 
 class _Door:

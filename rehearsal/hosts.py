@@ -7,6 +7,7 @@ import re
 from poster.aws.execute_api import local_url
 
 _AWS = re.compile(r"(?:[a-z0-9-]+\.)+amazonaws\.com")
+_CALLED = {"monitoring": "cloudwatch"}  # hosts that bear another name than their service
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 _IN_FRONT = re.compile(r"(?P<owner>[^/]+)\.(?P<service>s3|execute-api)\.(?P<rest>.+)")
 
@@ -17,9 +18,10 @@ def is_aws(host: str) -> bool:
 
 
 def service_of(host: str) -> str:
-    """Return the name of the service by which its hosts are called, as in ``lambda``."""
+    """Return the name of a host's service, as in ``lambda``."""
     labels = host.removesuffix(".amazonaws.com").split(".")
-    return [label for label in labels if not _REGION.fullmatch(label)][-1]
+    name = [label for label in labels if not _REGION.fullmatch(label)][-1]
+    return _CALLED.get(name, name)
 
 
 def path_on_ministack(host: str, path: str) -> str:

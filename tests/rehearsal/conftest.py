@@ -45,7 +45,7 @@ class Rehearsal:
             env={**self.aws.environment(named), "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=230,  # a busy machine
+            timeout=550,  # a busy machine
         )
         return Done(ended.returncode, ended.stdout, ended.stderr)
 

@@ -16,7 +16,7 @@ from rehearsal.aws import REGION, Contrary, RehearsedAws, as_ever
 from tests.rehearsal.conftest import ROOT, Done, Rehearsal
 from tests.support.deployed import Deployed
 
-pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
 STACK = ("--stack-name", "todo-sample-971", "--region", REGION)
 EXPERIMENT = ("experiment", "--target", "aws", "--region", REGION, "--app", str(ROOT))
@@ -77,6 +77,8 @@ def test_a_stack_that_an_abandoned_change_set_left_is_new(commands: Commands) ->
     in_review = contrary.StackIn("todo-sample-9", "REVIEW_IN_PROGRESS")
     done = commands.under(in_review, *EXPERIMENT, "--number", "9")  # nobody answers the question
     assert "todo-sample-9 (new)" in done.said
+    assert "Open     whoever knows the URL can write to it, up to" in done.said
+    assert "If kept  about USD 0.01 a month" in done.said
     assert "Deploy there and post to it?" in done.said
 
 
@@ -85,7 +87,7 @@ def test_a_stack_that_an_abandoned_change_set_left_is_new(commands: Commands) ->
     [
         EXPERIMENT,
         ("run", *STACK, "--duration", "1"),
-        ("wait", *STACK),
+        ("wait", *STACK, "--timeout", "2"),
         ("post", "1", *STACK),
     ],
     ids=lambda command: command[0],

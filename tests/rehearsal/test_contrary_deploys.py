@@ -22,16 +22,9 @@ from rehearsal import contrary
 from rehearsal.aws import REGION, Contrary, RehearsedAws, as_ever
 from tests.support.deployed import Deployed, names
 
-pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
-BY_THE_API = (
-    "lambda-api",
-    "canary:50,0.2",
-    "linear:50,0.2",
-    "delete-old",
-    "permission-gap",
-    "latest",
-)
+BY_THE_API = ("lambda-api", "canary:50,0.2", "linear:50,0.2", "delete-old", "latest")
 BY_SAM = ("sam",)
 _numbers = itertools.count()
 

@@ -102,6 +102,7 @@ def test_a_look_is_no_change() -> None:
         ("bucket.with.dots.s3.amazonaws.com", "s3"),
         ("x1.execute-api.ap-northeast-1.amazonaws.com", "execute-api"),
         ("cloudfront.amazonaws.com", "cloudfront"),
+        ("monitoring.eu-west-1.amazonaws.com", "cloudwatch"),
     ],
 )
 def test_a_host_names_its_service(host: str, service: str) -> None:
