@@ -7,8 +7,8 @@ procedure, Scandinavian Journal of Statistics 1979). One test more asks whether 
 some call on until the end of the history, though no stretch covers them.
 
 Failures in no stretch prove nothing against a deploy, but they are no good sign either: those after
-callers had settled are held against the same baseline, and the longest row of failures where no
-deploy-started step clears the deploys is a test, too. These make doubt, not harm.
+callers had settled are held against the same baseline, and so is the place where failures are
+densest, where no deploy-started step clears the deploys. These make doubt, not harm.
 
 Each test is also made for the worst case, in which all calls that nobody knows the end of speak
 against the deploy. Invariant: less data never raises the chance of the worst case.
@@ -21,6 +21,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import polars as pl
 
 from poster.judge.checks import CHECKS, Checks
@@ -85,7 +86,7 @@ def tests_of(
             settled = "after callers had settled"
             late = _against(before, calls.filter(after), settled)
             found.append(dataclasses.replace(late, is_deploys=False))
-    found += _rows_of_failures(calls, stretches, outside)
+    found += _gathered(calls, stretches, outside)
     return found
 
 
@@ -170,13 +171,13 @@ def _of_which(calls: pl.DataFrame) -> str:
     return f" ({count} throttled)" if count else ""
 
 
-def _rows_of_failures(
+def _gathered(
     calls: pl.DataFrame, stretches: Sequence[Stretch], outside: pl.Expr
 ) -> Iterator[Tested]:
-    """Yield the test of the calls from which on none succeeded, and of the longest row elsewhere.
+    """Yield the test of the calls from which on none succeeded, and of the densest elsewhere.
 
-    The chance is that of a row of failures so long, at the end or anywhere, if the failures fell on
-    the calls at random.
+    The chance is that of a row of failures so long at the end, or of so many in one place, if the
+    failures fell on the calls at random.
     """
     known = calls.filter(~pl.col("bad") | pl.col("failed"))
     flags = known["failed"].to_numpy()
@@ -195,41 +196,77 @@ def _rows_of_failures(
     # A deploy-started step clears the deploys of what failed before the first of them.
     if stretches and stretches[0].is_started:
         outside = outside & (pl.col("sent_ns") >= stretches[0].begin_ns)
-    alone = calls.filter(outside)
-    yield from _longest_row(alone.filter(~pl.col("bad") | pl.col("failed")), alone)
+    yield from _cluster(calls.filter(outside))
 
 
-def _longest_row(known: pl.DataFrame, alone: pl.DataFrame) -> Iterator[Tested]:
-    row, worst = _longest(known, "failed"), _longest(alone, "bad")
-    longest, worst_longest = int(row["count"].sum()), int(worst["count"].sum())
-    if worst_longest < FEWEST_IN_A_ROW:
+def _cluster(calls: pl.DataFrame) -> Iterator[Tested]:
+    """Yield the test of the place where failures are densest.
+
+    For the worst case every call of unknown end counts as failed there, and as ok elsewhere.
+    """
+    known = _densest(calls.filter(~pl.col("bad") | pl.col("failed")), "failed")
+    worst = _densest(calls, "bad")
+    if worst is None:
         return
-    failed, bad = (
-        int(each.filter(flag)["count"].sum()) for each, flag in ((known, "failed"), (alone, "bad"))
+    chance, shown = (1.0, worst) if known is None else (known.chance, known)
+    witness = (
+        f"{shown.bad} of the {shown.calls} calls around call {shown.first_seq} have no known end"
     )
-    total, worst_total = known.height, int(alone["count"].sum())
-    chance = 1.0
-    witness = f"{worst_longest} calls in a row, from call {worst['seq'][0]} on, have no known end"
-    if longest >= FEWEST_IN_A_ROW:
-        chance = min(1.0, total * _chance_of_a_row(longest, failed, total))
-        witness = f"{_first(row)}, and so did {longest - 1} more in a row{_of_which(row)}"
+    if known is not None:
+        first = calls.filter(pl.col("seq") == known.first_seq)
+        witness = (
+            f"{_first(first)}, and so did {known.bad - 1} more of {known.calls} calls around it"
+        )
     yield Tested(
         chance,
-        min(1.0, worst_total * _chance_of_a_row(worst_longest, bad, worst_total)),
-        *(longest, worst_longest, longest, failed - longest, total - longest),
+        worst.chance,
+        *(shown.bad, worst.bad, shown.calls, shown.failed_elsewhere, shown.calls_elsewhere),
         witness,
         is_deploys=False,
     )
 
 
-def _longest(calls: pl.DataFrame, flag: str) -> pl.DataFrame:
-    """Return the longest row of calls that are flagged, empty if none is."""
-    rows = calls.with_columns(pl.col(flag).rle_id().alias("row"))
-    flagged = rows.filter(flag)
-    lengths = flagged.group_by("row", maintain_order=True).agg(pl.col("count").sum())
-    if lengths.is_empty():
-        return flagged
-    return flagged.filter(pl.col("row") == lengths["row"][lengths["count"].arg_max() or 0])
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Dense:
+    """So many calls in a row of which more ended badly than anywhere else."""
+
+    chance: float  # of so many anywhere, if the bad ends fell on the calls at random
+    bad: int
+    calls: int
+    failed_elsewhere: int
+    calls_elsewhere: int
+    first_seq: int  # of the first that ended badly
+
+
+def _densest(calls: pl.DataFrame, flag: str) -> _Dense | None:
+    """Return the place that is least likely; None if none holds ``FEWEST_IN_A_ROW`` bad ends.
+
+    Places of 5, 10, 20 ... calls are looked at. The chance is bounded by the sum over all places
+    and lengths (a scan statistic, and the simplest bound of it).
+    """
+    counts, flagged = calls["count"].to_numpy(), calls[flag].to_numpy()
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if ends.size else 0
+    bad_by = np.concatenate([[0], np.cumsum(counts * flagged)])
+    failed_by = np.concatenate([[0], np.cumsum(counts * calls["failed"].to_numpy())])
+    edges = np.concatenate([[0], ends])
+    lengths = [FEWEST_IN_A_ROW * 2**power for power in range(total.bit_length())]
+    lengths = [length for length in lengths if length <= total]
+    found = []
+    for length in lengths:
+        starts = np.maximum(0, ends - length)
+        bad = bad_by[1:] - np.interp(starts, edges, bad_by)
+        place = int(np.argmax(bad))
+        inside = round(bad[place])
+        if inside < FEWEST_IN_A_ROW:
+            continue
+        failed = failed_by[place + 1] - np.interp(starts[place], edges, failed_by)
+        elsewhere = round(failed_by[-1] - failed)
+        chance = chance_of_more_failures(elsewhere, total - length, inside, length)
+        first = int(np.flatnonzero(flagged & (ends > starts[place]))[0])
+        chance = min(1.0, chance * total * len(lengths))
+        found.append(_Dense(chance, inside, length, elsewhere, total - length, calls["seq"][first]))
+    return min(found, key=lambda each: each.chance, default=None)
 
 
 def _chance_of_a_row(length: int, failed: int, total: int) -> float:

@@ -175,6 +175,17 @@ def test_an_outage_before_the_switch_is_cleared_by_a_deploy_started_step_alone()
     assert verdict([*rows, step("deploy-started", SWITCH_S - 0.5)]) == "clean"
 
 
+@pytest.mark.parametrize("every", [2, 3, 10])
+def test_failures_that_gather_before_any_step_are_not_clean(every: int) -> None:
+    """Never five in a row: a deploy may have begun before its first step."""
+    rows = told(failing(5, SWITCH_S, every=every), [moved()])
+    result = result_of(rows)
+    assert result.verdict == "unknown"
+    assert "around it, in no deploy's stretch" in result.witness
+    assert verdict(edited(rows, hiding_failures)) == "unknown"
+    assert verdict([*rows, step("deploy-started", SWITCH_S - 0.5)]) == "clean"
+
+
 # What nobody knows may have spoken against the deploy.
 
 
