@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from poster.judge.analysis import Result
-from poster.judge.statistics import CONFIDENCE, STALE_PERCENT
 from poster.judge.transition import Transition
+from poster.report import text
 from poster.report.page import charts
 from poster.report.page.looks import LOOKS, release_name, short
 from poster.report.page.sample import NEW, OLD, Sample, answered, around_each, columns, whole_run
@@ -137,7 +137,7 @@ def _safe_from(transitions: Sequence[Transition], zero_ns: int) -> Iterator[dict
     for each in transitions:
         if each.settled_ns is not None:
             at = (each.settled_ns - zero_ns) / 1e9
-            said = [[f"{at:.3f} s", f"{CONFIDENCE:.0%}: under {STALE_PERCENT} get old code"]]
+            said = [[f"{at:.3f} s", text.settled(each)]]
             yield {"at": round(at, 4), "label": SAFE, "telling": True, "safe": True, "names": said}
 
 
