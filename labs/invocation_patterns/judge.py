@@ -110,7 +110,7 @@ def _pattern(name: str, rows: pl.DataFrame, evidence: Evidence) -> Pattern:
     dead = tuple(sorted(set(evidence.dead) & set(sent)))
     refused = rows.filter((pl.col("outcome") == "fail") & pl.col("status").is_not_null())
     told = set(refused["todo_id"])
-    transitions, _ = transitions_in(dataclasses.replace(evidence.history, observations=rows))
+    transitions, _ = transitions_in(dataclasses.replace(evidence.history, calls=rows.lazy()))
     took = rows.filter(pl.col("outcome") == "ok")
     quantiles = quantiles_ms(
         (took["received_ns"] - took["sent_ns"]).drop_nulls().to_numpy(), {"p50": 0.5, "p99": 0.99}
@@ -255,7 +255,7 @@ def _number(value: float | None, digits: int) -> str:
 def checks_in(evidence: Evidence) -> Checks:
     """Return poster's own checks of the history against the store."""
     history = evidence.history
-    clock = estimate_clock(history.observations, history.run.origin_unix_ns)
+    clock = estimate_clock(history.calls, history.run.origin_unix_ns)
     return check(history, evidence.rows, clock)
 
 

@@ -12,8 +12,6 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from poster.aws.errors import AwsError, NoPermissionError, told
 from poster.aws.stack import Outputs, Stack
 from poster.rows.collected import COLLECTED, DEPLOYMENTS, METRICS, NOT_COLLECTED, STACK_EVENTS
@@ -94,8 +92,8 @@ def _text(value: Any) -> str:
 
 def _between(history: History) -> Between:
     """Return the wall-clock times of the run's first and last row, with a margin."""
-    times: list[Any] = [0, *(step.at_ns for step in history.steps)]
-    times += history.observations["sent_ns"].to_list()
+    sent = (history.first_sent_ns, history.last_sent_ns)
+    times = [0, *(step.at_ns for step in history.steps), *sent]
     origin_s = history.run.origin_unix_ns / 1e9
     begin, end = (
         datetime.datetime.fromtimestamp(origin_s + at_ns / 1e9, datetime.UTC)
@@ -106,9 +104,9 @@ def _between(history: History) -> Between:
 
 def _versions(history: History) -> list[str]:
     """Return the versions that answered and those that the alias was at, also if none answered."""
-    answered = history.observations["function_version"].cast(pl.String).drop_nulls()
+    answered = history.calls.select("function_version").unique().collect().to_series()
     moved = (step.detail.get(end) for step in history.steps for end in ("from", "to"))
-    named = {version for version in (*answered.unique(), *moved) if isinstance(version, str)}
+    named = {version for version in (*answered, *moved) if isinstance(version, str)}
     return sorted((version for version in named if version.isdigit()), key=int)
 
 

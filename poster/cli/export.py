@@ -31,9 +31,9 @@ def export(runs: tuple[Path, ...], csv: Path | None, parquet: Path | None) -> No
         raise click.UsageError("name a file: --csv FILE or --parquet FILE")
     history, _ = read(runs)
     if csv is not None:
-        _write(csv, partial(write_csv, history.observations))
+        _write(csv, partial(write_csv, history.calls))
     if parquet is not None:
-        _write(parquet, history.observations.write_parquet)
+        _write(parquet, history.calls.sink_parquet)
 
 
 def _write(out: Path, writer: Callable[[Path], None]) -> None:

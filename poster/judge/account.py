@@ -148,10 +148,8 @@ def _missing(history: History, collected: Collected) -> Iterator[str]:
     if not collected.metrics:
         yield f"metrics: CloudWatch had none yet; {AGAIN} asks again"
         return
-    last_ns = history.observations["sent_ns"].max()
-    if isinstance(last_ns, int):
-        end_s = (history.run.origin_unix_ns + last_ns) / 1e9
-        known_s = max(point.at.timestamp() for point in collected.metrics) + _MINUTE_S
-        if known_s < end_s:
-            late = f"metrics of the last {end_s - known_s:.0f} s"
-            yield f"{late}: CloudWatch shows them late; {AGAIN} asks again"
+    end_s = (history.run.origin_unix_ns + history.last_sent_ns) / 1e9
+    known_s = max(point.at.timestamp() for point in collected.metrics) + _MINUTE_S
+    if known_s < end_s:
+        late = f"metrics of the last {end_s - known_s:.0f} s"
+        yield f"{late}: CloudWatch shows them late; {AGAIN} asks again"

@@ -74,7 +74,7 @@ class Result:
 
 def analyse(history: History, rows: pl.DataFrame | None) -> Result:
     """Return what the history proves; ``rows`` is the store dump, None where there is none."""
-    clock = estimate_clock(history.observations, history.run.origin_unix_ns)
+    clock = estimate_clock(history.calls, history.run.origin_unix_ns)
     checks = check(history, rows, clock)
     evidence = evidence_of(history)
     transitions, unseen = transitions_in(evidence, clock)
@@ -82,17 +82,18 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
     return Result(
         run=history.run,
         sources=history.sources,
-        shared_todos=shared_todos(history.observations) if history.sources else 0,
+        shared_todos=shared_todos(history.calls) if history.sources else 0,
         steps=history.steps,
-        calls=_calls(history.observations),
-        releases=[ReleaseSeen(**row) for row in releases_table(evidence.observations)],
+        calls=_calls(history),
+        releases=[ReleaseSeen(**row) for row in releases_table(evidence.calls)],
         transitions=transitions,
         unseen=unseen,
         safe=[safe_of(evidence, transition) for transition in transitions],
         checks=checks,
         clock=clock,
         lateness_ms=quantiles_ms(
-            history.observations.select(pl.col("sent_ns") - pl.col("planned_ns"))
+            history.calls.select(pl.col("sent_ns") - pl.col("planned_ns"))
+            .collect()
             .to_series()
             .to_numpy(),
             LATENESS_SHARES,
@@ -104,15 +105,18 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
     )
 
 
-def _calls(observations: pl.DataFrame) -> Calls:
-    counts = dict(observations.group_by("outcome").len().iter_rows())
+def _calls(history: History) -> Calls:
+    counts = dict(history.calls.group_by("outcome").len().collect().iter_rows())
+    throttled_calls, probes = (
+        history.calls.select(throttled().sum(), is_probe().sum().alias("probes")).collect().row(0)
+    )
     return Calls(
-        total=observations.height,
+        total=history.total,
         ok=counts.get("ok", 0),
         fail=counts.get("fail", 0),
         unknown=counts.get("unknown", 0),
-        throttled=int(observations.select(throttled().sum()).item()),
-        probes=int(observations.select(is_probe().sum()).item()),
+        throttled=int(throttled_calls),
+        probes=int(probes),
     )
 
 

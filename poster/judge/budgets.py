@@ -140,7 +140,7 @@ def _unknown(result: Result, history: History) -> Measured:
 
 
 def _calls_that(history: History, outcome: str) -> str:
-    calls = history.observations.lazy().filter(pl.col("outcome") == outcome)
+    calls = history.calls.filter(pl.col("outcome") == outcome)
     first = calls.select("seq", "status", "error").head(MAX_WITNESSES).collect()
     return "; ".join(
         f"call {seq}: {error or (f'HTTP {status}' if status is not None else outcome)}"

@@ -42,9 +42,9 @@ class Evidence:
     store: _Store | None  # None: nobody dumped the table
 
     @property
-    def observations(self) -> pl.DataFrame:
+    def calls(self) -> pl.LazyFrame:
         """Return the calls."""
-        return self.history.observations
+        return self.history.calls
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Checks:
 
 def check(history: History, rows: pl.DataFrame | None, clock: ClockEstimate) -> Checks:
     """Return what the checks find."""
-    store = None if rows is None else _Store(history.observations, rows)
+    store = None if rows is None else _Store(history.calls, rows)
     evidence = Evidence(history, clock, store)
     found: dict[str, Finding] = {}
     for name, each in CHECKS.items():
@@ -98,10 +98,9 @@ def check(history: History, rows: pl.DataFrame | None, clock: ClockEstimate) -> 
 class _Store:
     """The rows of the table, to compare calls with."""
 
-    def __init__(self, observations: pl.DataFrame, rows: pl.DataFrame) -> None:
-        self._calls = observations.filter(~is_probe()).select(
-            "seq", "todo_id", "outcome", pl.col("marker").cast(pl.String)
-        )
+    def __init__(self, calls: pl.LazyFrame, rows: pl.DataFrame) -> None:
+        names = ("seq", "todo_id", "outcome", pl.col("marker").cast(pl.String))
+        self._calls = calls.filter(~is_probe()).select(names).collect()
         self._written = rows.select("todo_id", pl.col("marker").alias("row_marker"))
 
     def calls_without_row(self, outcome: str) -> Finding:
@@ -149,7 +148,6 @@ def _calls_found(calls: pl.DataFrame) -> Finding:
 
 def _chimeras(evidence: Evidence) -> Finding:
     """Count answers whose marker and config marker belong to different releases of the list."""
-    observations = evidence.observations
     releases = evidence.history.run.settings.get("releases")
     if not isinstance(releases, list):
         return Finding()
@@ -161,8 +159,7 @@ def _chimeras(evidence: Evidence) -> Finding:
     codes = {code for code, _ in pairs if isinstance(code, str)}
     configs = {config for _, config in pairs if isinstance(config, str)}
     met = (
-        observations.lazy()
-        .group_by("marker", "config_marker")
+        evidence.calls.group_by("marker", "config_marker")
         .agg(pl.len().alias("calls"), pl.col("seq").min())
         .sort("seq")
         .collect()
@@ -177,11 +174,11 @@ def _chimeras(evidence: Evidence) -> Finding:
     )
 
 
-def _run_by_run(find: Callable[[pl.Series], Finding], observations: pl.DataFrame) -> Finding:
+def _run_by_run(find: Callable[[pl.Series], Finding], history: History) -> Finding:
     """Look at the numbers that each run gave its calls; a merged history has several runs."""
-    if "run" not in observations.columns:
-        return find(observations["seq"])
-    runs = observations.select("run", "run_seq").partition_by("run", as_dict=True)
+    if not history.sources:
+        return find(history.calls.select("seq").collect().to_series())
+    runs = history.calls.select("run", "run_seq").collect().partition_by("run", as_dict=True)
     found = {run: find(calls["run_seq"].alias("seq")) for (run,), calls in sorted(runs.items())}
     witnesses = [f"run {run}, {each}" for run, one in found.items() for each in one.witnesses]
     return Finding(sum(one.count for one in found.values()), tuple(witnesses[:MAX_WITNESSES]))
@@ -213,11 +210,10 @@ def _repeated_seqs(seq: pl.Series) -> Finding:
     return Finding(extra, tuple(f"call {number}" for number in repeated["seq"].head(MAX_WITNESSES)))
 
 
-def _mixed_versions(observations: pl.DataFrame) -> Finding:
+def _mixed_versions(calls: pl.LazyFrame) -> Finding:
     """Count versions that answered with more than one marker: a version never changes its code."""
     answered = (
-        observations.lazy()
-        .group_by(pl.col("function_version"), pl.col("marker").cast(pl.String))
+        calls.group_by(pl.col("function_version"), pl.col("marker").cast(pl.String))
         .agg(pl.col("seq").min())
         .drop_nulls()
         .sort("seq")
@@ -242,7 +238,7 @@ def _impossible(evidence: Evidence) -> Finding:
 
     They prove nothing about an order, so nothing else looks at them.
     """
-    found = evidence.observations.filter(~is_possible()).sort("seq")
+    found = evidence.calls.filter(~is_possible()).select("seq").collect()
     named = found["seq"].head(MAX_WITNESSES)
     return Finding(found.height, tuple(f"call {seq}" for seq in named))
 
@@ -294,7 +290,7 @@ CHECKS: dict[str, Check] = {
     "mixed_versions": Check(
         "two codes, one version",
         "a version answers with one code",
-        find=lambda evidence: _mixed_versions(evidence.observations),
+        find=lambda evidence: _mixed_versions(evidence.calls),
     ),
     "outside_call": Check(
         "server time outside call", "the server's time lies within the call", find=_outside_call
@@ -305,12 +301,12 @@ CHECKS: dict[str, Check] = {
     "sequence_gaps": Check(
         "missing in sequence",
         "no call is missing in the history",
-        find=lambda evidence: _run_by_run(_sequence_gaps, evidence.observations),
+        find=lambda evidence: _run_by_run(_sequence_gaps, evidence.history),
     ),
     "repeated_seqs": Check(
         "repeated in sequence",
         "no call is in the history twice",
-        find=lambda evidence: _run_by_run(_repeated_seqs, evidence.observations),
+        find=lambda evidence: _run_by_run(_repeated_seqs, evidence.history),
     ),
     "malformed_lines": Check(
         "malformed lines",

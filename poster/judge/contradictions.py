@@ -27,8 +27,7 @@ NAMES = ("version", "code", "settings")
 def contradictions(history: History) -> Iterator[str]:
     """Yield a clause for each kind of names that do not go together, with the rarest such call."""
     answers = (
-        history.observations.lazy()
-        .filter(pl.col("outcome") == "ok")
+        history.calls.filter(pl.col("outcome") == "ok")
         .group_by("function_version", "marker", "config_marker")
         .agg(pl.len().alias("calls"), pl.col("seq").min())
         .sort("calls", "seq")

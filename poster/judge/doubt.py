@@ -48,8 +48,8 @@ def reasons(
             f"{name_of(move.missing)}"
         )
     if not transitions:
-        calls = history.observations.height
-        why = why_nothing_new(history.observations) or "there is nothing to judge"
+        calls = history.total
+        why = why_nothing_new(history.calls) or "there is nothing to judge"
         yield f"no call was answered by a new release ({calls} calls): {why}"
     yield from contradictions(history)
     yield from _placement(history, transitions)
@@ -129,7 +129,7 @@ def _hidden(
     stretches: Sequence[Stretch],
 ) -> Iterator[str]:
     """Yield what may have hidden an old answer after a new one."""
-    after_ns = int(history.observations["sent_ns"].min() or 0) - LONGEST_CALL_NS  # type: ignore[arg-type]
+    after_ns = history.first_sent_ns - LONGEST_CALL_NS
     of = {id(each.transition): each for each in stretches}
     for each in transitions:
         stretch = of.get(id(each))
@@ -141,12 +141,10 @@ def _hidden(
         within = under_way(told_ns, each.over_ns)
         where = f"while {name_of(each.to)} took over from {name_of(each.start)}"
         yield from _hiding(calls.filter(within), where)
-        silence = _silence(history.observations, min(begin_ns, surely_ns), each.over_ns)
+        silence = _silence(history.calls, min(begin_ns, surely_ns), each.over_ns)
         # A deploy may take long before anything moves: only around the move does silence hide.
         if is_told:
-            silence = _silence(
-                history.observations, min(each.phase.zero_ns, surely_ns), each.over_ns
-            )
+            silence = _silence(history.calls, min(each.phase.zero_ns, surely_ns), each.over_ns)
         if silence is not None:
             yield f"{silence} around the switch to {name_of(each.to)}"
         after_ns = max(after_ns, each.over_ns or after_ns)
@@ -165,21 +163,19 @@ def _hiding(calls: pl.DataFrame, where: str) -> Iterator[str]:
             yield f"call {found['seq'][0]} {said}{others} {where}: it may have got old code"
 
 
-def _silence(observations: pl.DataFrame, begin_ns: int, end_ns: int | None) -> str | None:
+def _silence(calls: pl.LazyFrame, begin_ns: int, end_ns: int | None) -> str | None:
     """Return which poster stopped between begin and end, None if none did.
 
     A poster that waits for an answer has not stopped, however slow the answer is. A poster's last
     call ends its posting where the others go on.
     """
-    history_ends_ns = observations["sent_ns"].max()
     next_ns = pl.col("sent_ns").shift(-1).over("poster")
     silences = (
-        observations.lazy()
-        .sort("poster", "sent_ns")
+        calls.sort("poster", "sent_ns")
         .select(
             "poster",
             pl.coalesce("received_ns", next_ns, "sent_ns").alias("begins_ns"),
-            next_ns.fill_null(history_ends_ns).alias("ends_ns"),
+            next_ns.fill_null(pl.col("sent_ns").max()).alias("ends_ns"),
         )
         .with_columns((pl.col("ends_ns") - pl.col("begins_ns")).alias("silent_ns"))
         .with_columns(

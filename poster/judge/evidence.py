@@ -47,26 +47,40 @@ def _part(history: History, runs: Sequence[int]) -> History:
     steps = (step for run in runs for step in history.sources[run - 1].steps)
     return dataclasses.replace(
         history,
-        observations=history.observations.filter(pl.col("run").is_in(runs)),
+        calls=history.calls.filter(pl.col("run").is_in(runs)),
         steps=sorted(steps, key=lambda step: step.at_ns),
     )
 
 
 def evidence_of(history: History) -> History:
     """Return the history without repeated rows and with impossible calls of unknown outcome."""
-    calls = history.observations
-    number = ["run", "run_seq"] if "run" in calls.columns else ["seq"]
-    if calls.select(number).is_duplicated().any():
-        same = [name for name in calls.columns if name != "seq" or number == ["seq"]]
-        calls = calls.unique(same, keep="first", maintain_order=True)
-    impossible = ~pl.col("_possible")
-    flagged = calls.with_columns(is_possible().alias("_possible"))
-    if not flagged["_possible"].all():
-        flagged = flagged.with_columns(
-            pl.when(impossible)
-            .then(pl.lit("unknown", OUTCOMES))
-            .otherwise("outcome")
-            .alias("outcome"),
-            pl.when(impossible).then(None).otherwise("received_ns").alias("received_ns"),
+    calls = _without_repeats(history)
+    if not calls.select(is_possible().all()).collect().item():
+        impossible = ~pl.col("_possible")
+        calls = (
+            calls.with_columns(is_possible().alias("_possible"))
+            .with_columns(
+                pl.when(impossible)
+                .then(pl.lit("unknown", OUTCOMES))
+                .otherwise("outcome")
+                .alias("outcome"),
+                pl.when(impossible).then(None).otherwise("received_ns").alias("received_ns"),
+            )
+            .drop("_possible")
         )
-    return dataclasses.replace(history, observations=flagged.drop("_possible"))
+    return dataclasses.replace(history, calls=calls)
+
+
+def _without_repeats(history: History) -> pl.LazyFrame:
+    number = pl.struct("run", "run_seq") if history.sources else pl.col("seq")
+    # By seq they are in order, and neighbours are quicker to compare.
+    has_number_of_another = (
+        number.is_duplicated() if history.sources else (number.diff() == 0).fill_null(False)
+    )
+    if not history.calls.select(has_number_of_another.any()).collect().item():
+        return history.calls
+    placed = history.calls.with_row_index("_place")
+    suspects = placed.filter(number.is_duplicated()).collect()
+    same = pl.struct(pl.exclude("_place", *(["seq"] if history.sources else [])))
+    repeats = suspects.filter(~same.is_first_distinct())["_place"]
+    return placed.filter(~pl.col("_place").is_in(repeats.implode())).drop("_place")

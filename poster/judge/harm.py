@@ -64,12 +64,15 @@ def lost(checks: Checks) -> str | None:
 
 
 def tests_of(
-    observations: pl.DataFrame, hidden: pl.DataFrame, stretches: Sequence[Stretch]
+    every: pl.LazyFrame, hidden: pl.DataFrame, stretches: Sequence[Stretch]
 ) -> list[Tested]:
     """Return the tests of each stretch, and those of the failures that lie in none."""
-    if not ((observations["outcome"] == "fail").any() or (hidden["kind"] != "nameless").any()):
+    if not (
+        every.select((pl.col("outcome") == "fail").any()).collect().item()
+        or (hidden["kind"] != "nameless").any()
+    ):
         return []
-    calls = _ended(observations, hidden)
+    calls = _ended(every, hidden)
     outside = pl.lit(True)
     for each in stretches:
         outside &= ~under_way(each.begin_ns, each.end_ns)
@@ -100,9 +103,9 @@ def beyond(tests: Sequence[Tested], worst: bool = False) -> list[Tested]:
     return [ordered[place][1] for place in rejected]
 
 
-def _ended(observations: pl.DataFrame, hidden: pl.DataFrame) -> pl.DataFrame:
+def _ended(every: pl.LazyFrame, hidden: pl.DataFrame) -> pl.DataFrame:
     """Return how calls ended, in the order of sending: bad is failed, or that nobody knows."""
-    known = observations.lazy().filter(pl.col("outcome") != "unknown")
+    known = every.filter(pl.col("outcome") != "unknown")
     failed = pl.col("outcome") == "fail"
     unknown = hidden.lazy().filter(pl.col("kind") != "nameless")
     return (

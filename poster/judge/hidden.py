@@ -33,8 +33,7 @@ def _unknown(history: History) -> pl.LazyFrame:
         ends = pl.min_horizontal(later, next_ns.fill_null(later))
         later = pl.when(is_probe()).then(later).otherwise(ends)  # several probes go on at once
     return (
-        history.observations.lazy()
-        .with_columns(later.alias("_later"))
+        history.calls.with_columns(later.alias("_later"))
         .filter(pl.col("outcome") == "unknown")
         .with_columns(
             pl.lit("unknown").alias("kind"),
@@ -47,7 +46,7 @@ def _unknown(history: History) -> pl.LazyFrame:
 
 def _nameless(history: History) -> pl.LazyFrame:
     return (
-        with_release(history.observations)
+        with_release(history.calls)
         .filter(pl.col("release").is_null())
         .with_columns(pl.lit("nameless").alias("kind"), pl.lit(1, pl.Int64).alias("count"))
         .select(COLUMNS)
@@ -56,23 +55,22 @@ def _nameless(history: History) -> pl.LazyFrame:
 
 def _missing(history: History) -> pl.DataFrame:
     """Return the gaps in the numbers: sent between its neighbours, over as late as any call."""
-    names = ("run", "run_seq") if history.sources else ("poster", "seq")
-    calls = history.observations
-    run = calls[names[0]] if history.sources else pl.zeros(calls.height, pl.Int64, eager=True)
-    ordered = (
-        calls.lazy()
-        .select(run.alias("run"), pl.col(names[1]).alias("seq"), "sent_ns", "received_ns")
-        .filter(pl.col("seq") > 0)
-        .sort("run", "seq")
-    )
-    longest_ns = (calls["received_ns"] - calls["sent_ns"]).max() or 0
-    before = pl.col("seq").shift(1).over("run").fill_null(0)
+    if history.sources:
+        numbered = history.calls.with_columns(pl.col("run_seq").alias("seq")).sort("run", "seq")
+    else:
+        numbered = history.calls.with_columns(pl.lit(1).alias("run"))
+    took_ns = pl.col("received_ns") - pl.col("sent_ns")
+    longest_ns = history.calls.select(took_ns.max()).collect().item() or 0
+    is_first = (pl.col("run") != pl.col("run").shift(1)).fill_null(True)
+    before = pl.when(is_first).then(0).otherwise(pl.col("seq").shift(1))
     # A call that was sent first may have been written last: the latest sending so far counts.
     return (
-        ordered.with_columns(
+        numbered.filter(pl.col("seq") > 0)
+        .select(
+            "sent_ns",
             (before + 1).alias("first"),
             (pl.col("seq") - before - 1).clip(upper_bound=MOST_MISSING).alias("count"),
-            pl.col("sent_ns").shift(1).over("run").alias("earlier_ns"),
+            pl.when(~is_first).then(pl.col("sent_ns").shift(1)).alias("earlier_ns"),
         )
         .filter(pl.col("count") > 0)
         .select(

@@ -12,7 +12,7 @@ Invariant: what is not known to be independent never narrows an interval.
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ class Landing:
 
 def landing_of(
     flags: NDArray[np.bool_],
-    poster: NDArray[np.int64],
+    poster: NDArray[np.integer[Any]],
     is_kept: NDArray[np.bool_] | None,
     target: TargetName,
 ) -> Landing:
@@ -93,7 +93,7 @@ def landing_of(
 
 
 def _fewest_switches(
-    flags: NDArray[np.bool_], poster: NDArray[np.int64]
+    flags: NDArray[np.bool_], poster: NDArray[np.integer[Any]]
 ) -> tuple[float | None, bool]:
     """Return the lowest z of both kinds of neighbours, and whether it can tell."""
     if not flags.any() or flags.all():
@@ -111,7 +111,7 @@ def _fewest_switches(
 
 
 def _switches(
-    flags: NDArray[np.bool_], share: NDArray[np.float64], poster: NDArray[np.int64]
+    flags: NDArray[np.bool_], share: NDArray[np.float64], poster: NDArray[np.integer[Any]]
 ) -> tuple[float | None, float]:
     """Return z of the number of switches, and z if each poster had switched just once."""
     old = np.clip(share, 0.0, 1.0)

@@ -31,23 +31,35 @@ class Outage:
 
 
 def longest_outages(
-    observations: pl.DataFrame, begin_ns: int, end_ns: int | None
+    every: pl.LazyFrame, begin_ns: int, end_ns: int | None
 ) -> tuple[Outage | None, Outage | None]:
     """Return the longest outage over all calls, and the longest that one poster had by itself.
 
     Those count of which a call was under way between begin and end; None where there is none.
     """
-    calls = observations.lazy().select(
+    bad = every.filter(pl.col("outcome") != "ok").select("poster").unique().collect().to_series()
+    if bad.is_empty():
+        return None, None
+    # Calls are by seq, and stay so where they were sent at once.
+    by_sending = every.select(
         "seq",
         "poster",
         "sent_ns",
         pl.col("received_ns").fill_null(pl.col("sent_ns")),
         (pl.col("outcome") == "ok").alias("ok"),
         under_way(begin_ns, end_ns).alias("within"),
-    )
-    over_all = calls.with_columns(pl.lit(0, pl.Int64).alias("poster")).sort("sent_ns", "seq")
-    by_poster = calls.sort("poster", "sent_ns", "seq")
-    return _longest(over_all.collect()), _longest(by_poster.collect())
+    ).sort("sent_ns", maintain_order=True)
+    over_all = by_sending.with_columns(pl.lit(0, pl.Int64).alias("poster"))
+    of_some = by_sending.filter(pl.col("poster").is_in(bad.implode()))
+    by_poster = of_some.sort("poster", maintain_order=True)
+    return _longest(_edges(over_all)), _longest(_edges(by_poster))
+
+
+def _edges(calls: pl.LazyFrame) -> pl.DataFrame:
+    """Return the calls that were not answered ok, and their neighbours."""
+    bad = ~pl.col("ok")
+    beside = bad.shift(1, fill_value=False) | bad.shift(-1, fill_value=False)
+    return calls.filter(bad | beside).collect()
 
 
 def _longest(calls: pl.DataFrame) -> Outage | None:

@@ -40,17 +40,19 @@ class State:
 class Answers:
     """The ok answers of a known release, as arrays in the order of ``seq``."""
 
-    seq: NDArray[np.int64]
-    poster: NDArray[np.int64]
+    seq: NDArray[np.integer[Any]]
+    poster: NDArray[np.integer[Any]]
     sent_ns: NDArray[np.int64]
     received_ns: NDArray[np.int64]
     served: NDArray[np.int64]  # what the published definition orders by; unit: served_unit_ns
     served_unit_ns: int  # 1_000_000: the server's clock; 1: our clock at the answer's arrival
     in_order: NDArray[np.bool_]  # False: its server time fits no moment of the call
-    release: NDArray[np.int64]  # index into names
+    release: NDArray[np.int32]  # index into names
     names: list[str]
     is_kept: NDArray[np.bool_] | None  # over a connection that had carried calls; None: unsaid
-    run: NDArray[np.int64] | None = None  # of a merged history: the place of the source, from 1
+    run: NDArray[np.integer[Any]] | None = (
+        None  # of a merged history: the place of the source, from 1
+    )
 
     @property
     def by_server_clock(self) -> bool:
@@ -72,14 +74,14 @@ class Answers:
         return indices if indices.size else np.flatnonzero(chosen)
 
 
-def ok_answers(observations: pl.DataFrame) -> pl.LazyFrame:
-    """Return the ok observations of a known release, with that in a column ``release``."""
-    return with_release(observations).filter(pl.col("release").is_not_null())
+def ok_answers(calls: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the ok calls of a known release, with that in a column ``release``."""
+    return with_release(calls).filter(pl.col("release").is_not_null())
 
 
-def with_release(observations: pl.DataFrame, outcomes: Sequence[Outcome] = ("ok",)) -> pl.LazyFrame:
+def with_release(calls: pl.LazyFrame, outcomes: Sequence[Outcome] = ("ok",)) -> pl.LazyFrame:
     """Return the calls of these outcomes with their release in a column; null: none is named."""
-    ok = observations.lazy().filter(pl.col("outcome").is_in(list(outcomes)))
+    ok = calls.filter(pl.col("outcome").is_in(list(outcomes)))
     # Asked of the few pairs there are, not of every row.
     pairs = ok.group_by("function_version", "marker").agg().collect()
     names = _release_names(pairs.rows())
@@ -99,10 +101,10 @@ def with_release(observations: pl.DataFrame, outcomes: Sequence[Outcome] = ("ok"
     )
 
 
-def every_call(observations: pl.DataFrame) -> pl.LazyFrame:
+def every_call(calls: pl.LazyFrame) -> pl.LazyFrame:
     """Return all calls, by ``seq``; ``release`` is null where none is named or it was not ok."""
-    others = observations.lazy().filter(pl.col("outcome") != "ok")
-    return pl.concat([with_release(observations), others], how="diagonal").sort("seq")
+    others = calls.filter(pl.col("outcome") != "ok")
+    return pl.concat([with_release(calls), others], how="diagonal").sort("seq")
 
 
 Pair = tuple[str | None, str | None]  # function version and marker, as an answer names them
@@ -149,7 +151,7 @@ def name_of(release: str) -> str:
     return f"version {release}" if release.isdigit() else release
 
 
-def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns: int) -> Answers:
+def answers_in(calls: pl.LazyFrame, clock: ClockEstimate, origin_unix_ns: int) -> Answers:
     """Return the ok answers of a known release.
 
     ``clock`` is the server's against ours: it orders the answers where all carry its time and all
@@ -157,7 +159,7 @@ def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns:
     arrivals do.
     """
     answers = (
-        ok_answers(observations)
+        ok_answers(calls)
         .select(
             "seq",
             "poster",
@@ -167,7 +169,7 @@ def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns:
             "release",
             fits_call(clock, origin_unix_ns).alias("fits"),
             (pl.col("connection").cast(pl.String) == "kept").alias("is_kept"),
-            *(["run"] if "run" in observations.columns else []),
+            *(["run"] if "run" in calls.collect_schema() else []),
         )
         .collect()
     )
@@ -178,21 +180,23 @@ def answers_in(observations: pl.DataFrame, clock: ClockEstimate, origin_unix_ns:
         and answers["server_ms"].null_count() == 0
         and outside <= max(1, MOST_OUTSIDE * answers.height)
     )
-    names, codes = _dictionary(answers["release"])
     is_unsaid = answers["is_kept"].null_count() == answers.height
+    taken = answers.drop_in_place  # one by one: there may be very many answers
+    names, codes = _dictionary(taken("release"))
+    received_ns, server_ms = taken("received_ns").to_numpy(), taken("server_ms")
     return Answers(
-        seq=answers["seq"].to_numpy(),
-        poster=answers["poster"].to_numpy(),
-        sent_ns=answers["sent_ns"].to_numpy(),
-        received_ns=answers["received_ns"].to_numpy(),
-        served=answers["server_ms" if by_server else "received_ns"].to_numpy(),
+        seq=taken("seq").shrink_dtype().to_numpy(),
+        poster=taken("poster").shrink_dtype().to_numpy(),
+        sent_ns=taken("sent_ns").to_numpy(),
+        received_ns=received_ns,
+        served=server_ms.to_numpy() if by_server else received_ns,
         served_unit_ns=1_000_000 if by_server else 1,
-        in_order=answers["fits"].to_numpy() | (not by_server),
+        in_order=taken("fits").to_numpy() | (not by_server),
         release=codes,
         names=names,
         # Where rows say it of some calls, the others may have been kept.
-        is_kept=None if is_unsaid else answers["is_kept"].fill_null(True).to_numpy(),
-        run=answers["run"].to_numpy() if "run" in answers.columns else None,
+        is_kept=None if is_unsaid else taken("is_kept").fill_null(True).to_numpy(),
+        run=taken("run").shrink_dtype().to_numpy() if "run" in answers.columns else None,
     )
 
 
@@ -219,13 +223,13 @@ def course_of(answers: Answers, steps: Sequence[Step]) -> list[State]:
     return [*before, *course, *after]
 
 
-def ranks_of(answers: Answers, course: Sequence[State]) -> NDArray[np.int64]:
+def ranks_of(answers: Answers, course: Sequence[State]) -> NDArray[np.int32]:
     """Return each answer's place in the course.
 
     An answer of a release that the course visits again belongs to the later visit if it came in
     after that visit's switch, else to the earlier one.
     """
-    ranks = np.full(answers.seq.size, -1, dtype=np.int64)
+    ranks = np.full(answers.seq.size, -1, dtype=np.int32)
     code_of = {name: code for code, name in enumerate(answers.names)}
     for place, state in enumerate(course):
         chosen = answers.release == code_of.get(state.release, -2)
@@ -234,10 +238,10 @@ def ranks_of(answers: Answers, course: Sequence[State]) -> NDArray[np.int64]:
     return ranks
 
 
-def releases_table(observations: pl.DataFrame) -> list[dict[str, Any]]:
+def releases_table(calls: pl.LazyFrame) -> list[dict[str, Any]]:
     """Return what answered, in order of first appearance: names, ok answers, environments."""
     combinations = (
-        ok_answers(observations)
+        ok_answers(calls)
         .group_by("release", "marker", "function_version", "instance_id")
         .agg(pl.len().alias("ok"), pl.col("seq").min())
         .collect()
@@ -260,11 +264,11 @@ def releases_table(observations: pl.DataFrame) -> list[dict[str, Any]]:
     )
 
 
-def _dictionary(releases: pl.Series) -> tuple[list[str], NDArray[np.int64]]:
+def _dictionary(releases: pl.Series) -> tuple[list[str], NDArray[np.int32]]:
     """Return the names that occur and each row's index among them."""
     physical = releases.to_physical().to_numpy()
     present = releases.unique()
-    code_of = np.zeros(int(physical.max(initial=0)) + 1, dtype=np.int64)
+    code_of = np.zeros(int(physical.max(initial=0)) + 1, dtype=np.int32)
     code_of[present.to_physical().to_numpy()] = np.arange(present.len())
     return present.cast(pl.String).to_list(), code_of[physical]
 

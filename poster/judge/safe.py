@@ -81,9 +81,10 @@ def _missing(history: History, transition: Transition) -> str:
     phase = transition.phase
     begin_ns = max(phase.zero_ns, transition.last_old_ns)
     end = pl.lit(True) if phase.next_deploy_ns is None else pl.col("sent_ns") < phase.next_deploy_ns
-    sent = history.observations.filter(
+    later = history.calls.filter(
         (pl.col("outcome") == "ok") & (pl.col("sent_ns") >= begin_ns) & end
-    )["sent_ns"]
+    )
+    sent = later.select("sent_ns").collect().to_series()
     said = (
         f"{sent.len()} answers followed the last one of {name_of(transition.start)}, and it takes"
         f" {CLEAN_RUN} in a row"

@@ -11,12 +11,13 @@ import polars as pl
 from poster.judge.releases import LATEST
 
 
-def why_nothing_new(observations: pl.DataFrame) -> str:
+def why_nothing_new(calls: pl.LazyFrame) -> str:
     """Return a clause with the way out; empty where the answers do not say."""
-    answered = observations.filter(pl.col("outcome") == "ok")
-    if answered.is_empty():
-        return "none was answered ok" if observations.height else ""
-    pairs = answered.select(pl.col("function_version", "marker").cast(pl.String)).unique().rows()
+    answered = calls.filter(pl.col("outcome") == "ok")
+    names_of = pl.col("function_version", "marker").cast(pl.String)
+    pairs = answered.select("function_version", "marker").unique().select(names_of).collect().rows()
+    if not pairs:
+        return "" if calls.select(pl.len()).collect().item() == 0 else "none was answered ok"
     names = {version if marker is None else marker for version, marker in pairs}
     if pairs == [(None, None)]:
         return (

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -117,8 +118,8 @@ def transitions_in(
 
     ``clock`` is the server's against ours, estimated here where it is not given.
     """
-    clock = clock or estimate_clock(history.observations, history.run.origin_unix_ns)
-    answers = answers_in(history.observations, clock, history.run.origin_unix_ns)
+    clock = clock or estimate_clock(history.calls, history.run.origin_unix_ns)
+    answers = answers_in(history.calls, clock, history.run.origin_unix_ns)
     if answers.seq.size == 0:
         return [], []
     course = course_of(answers, history.steps)
@@ -140,7 +141,7 @@ def transitions_in(
 
 def _unseen(
     answers: Answers,
-    ranks: NDArray[np.int64],
+    ranks: NDArray[np.int32],
     course: Sequence[State],
     place: int,
     missing: str,
@@ -158,7 +159,7 @@ def _on_clock(zero_ns: int, at_s: float | None) -> int | None:
     return None if at_s is None else zero_ns + round(at_s * 1e9)
 
 
-def _missing(ranks: NDArray[np.int64], course: Sequence[State], place: int) -> str | None:
+def _missing(ranks: NDArray[np.int32], course: Sequence[State], place: int) -> str | None:
     if not (ranks == place).any():
         return course[place].release
     if not ((ranks >= 0) & (ranks < place)).any():
@@ -167,7 +168,7 @@ def _missing(ranks: NDArray[np.int64], course: Sequence[State], place: int) -> s
 
 
 def _zero_ns(
-    answers: Answers, ranks: NDArray[np.int64], course: Sequence[State], place: int
+    answers: Answers, ranks: NDArray[np.int32], course: Sequence[State], place: int
 ) -> int:
     switch_ns = course[place].switch_ns
     if switch_ns is not None:
@@ -190,7 +191,7 @@ def _phases(zeros: Sequence[int], steps: Sequence[Step]) -> list[Phase]:
 def _transition(
     history: History,
     answers: Answers,
-    ranks: NDArray[np.int64],
+    ranks: NDArray[np.int32],
     course: Sequence[State],
     place: int,
     phase: Phase,
@@ -204,15 +205,15 @@ def _transition(
     last_before_ns = _last_before_ns(answers, is_new, is_old)
     surely_ns = phase.zero_ns if last_before_ns is None else min(phase.zero_ns, last_before_ns)
     outage, poster_outage = longest_outages(
-        history.observations, min(phase.deploy_ns, surely_ns), phase.next_deploy_ns
+        history.calls, min(phase.deploy_ns, surely_ns), phase.next_deploy_ns
     )
     since = _since(answers, is_old, phase.zero_ns)
     landing = landing_of(since.is_old, since.poster, since.is_kept, history.run.target)
     over_ns = _on_clock(phase.zero_ns, settled_by(since.times_s, since.is_old))
     when = _settled(since, landing)
     bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
-    calls_ok, calls_ng = _ok_and_ng(history.observations, phase)
-    fail, unknown, cold_starts = _errors(history.observations, phase, over_ns)
+    calls_ok, calls_ng = _ok_and_ng(history.calls, phase)
+    fail, unknown, cold_starts = _errors(history.calls, phase, over_ns)
     return Transition(
         start=course[place - 1].release,
         to=course[place].release,
@@ -302,7 +303,7 @@ class _Since:
 
     times_s: NDArray[np.float64]
     is_old: NDArray[np.bool_]
-    poster: NDArray[np.int64]
+    poster: NDArray[np.integer[Any]]
     is_kept: NDArray[np.bool_] | None
 
     def bounding(self, landing: Landing) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -348,7 +349,7 @@ def _last_before_ns(
 
 
 def _side_by_side(
-    history: History, answers: Answers, ranks: NDArray[np.int64], place: int, zero_ns: int
+    history: History, answers: Answers, ranks: NDArray[np.int32], place: int, zero_ns: int
 ) -> SideBySide | None:
     """Compare old and new from the arrival of the first new to the sending of the last old."""
     is_new, is_old = ranks >= place, (ranks >= 0) & (ranks < place)
@@ -359,7 +360,7 @@ def _side_by_side(
     young = {answers.names[code] for code in np.unique(answers.release[is_new])}
     elder = {answers.names[code] for code in np.unique(answers.release[is_old])} - young
     calls = (
-        with_release(history.observations.filter(~is_probe()), ("ok", "fail"))
+        with_release(history.calls.filter(~is_probe()), ("ok", "fail"))
         .filter(pl.col("release").cast(pl.String).is_in([*young, *elder]))
         .select(
             pl.col("release").cast(pl.String).is_in(list(young)).alias("is_new"),
@@ -386,11 +387,10 @@ def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.
     return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
 
 
-def _errors(observations: pl.DataFrame, phase: Phase, over_ns: int | None) -> tuple[int, int, int]:
+def _errors(calls: pl.LazyFrame, phase: Phase, over_ns: int | None) -> tuple[int, int, int]:
     """Return failed and unknown calls and cold starts from the zero until settled."""
     during = (
-        observations.lazy()
-        .filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, over_ns)))
+        calls.filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, over_ns)))
         .select("outcome", "cold_start")
         .collect()
     )
@@ -415,11 +415,11 @@ def sent_within(start_ns: int | None, end_ns: int | None) -> pl.Expr:
     return within
 
 
-def _ok_and_ng(observations: pl.DataFrame, phase: Phase) -> tuple[int, int]:
+def _ok_and_ng(calls: pl.LazyFrame, phase: Phase) -> tuple[int, int]:
     own = sent_within(
         phase.deploy_ns if phase.before_ns is not None else None, phase.next_deploy_ns
     )
-    outcomes = observations.lazy().filter(own, ~is_probe()).select("outcome").collect().to_series()
+    outcomes = calls.filter(own, ~is_probe()).select("outcome").collect().to_series()
     ok = int((outcomes == "ok").sum())
     return ok, outcomes.len() - ok
 
@@ -427,7 +427,7 @@ def _ok_and_ng(observations: pl.DataFrame, phase: Phase) -> tuple[int, int]:
 def _latency(history: History, phase: Phase, over_ns: int) -> dict[str, Quantiles]:
     """Return latency before the deploy's switch, until it was over, and after."""
     sent = pl.col("sent_ns")
-    answered = history.observations.lazy().filter(
+    answered = history.calls.filter(
         pl.col("received_ns").is_not_null(),
         sent_within(phase.before_ns, phase.next_deploy_ns),
         ~is_probe(),

@@ -44,7 +44,7 @@ def judge(
         return Verdict("broken", lost)
     hidden = hidden_in(history)
     stretches = _stretches(history, transitions, unseen)
-    tests = harm.tests_of(history.observations, hidden, stretches)
+    tests = harm.tests_of(history.calls, hidden, stretches)
     parts = parts_on_one_clock(history)
     if len(parts) > 1:  # no time of one can be held against times of another
         tests = [test for part in parts for test in _tests_of_part(part)]
@@ -72,14 +72,13 @@ def judge(
 
 def _tests_of_part(part: History) -> list[harm.Tested]:
     stretches = _stretches(part, *transitions_in(part))
-    return harm.tests_of(part.observations, hidden_in(part), stretches)
+    return harm.tests_of(part.calls, hidden_in(part), stretches)
 
 
 def _stretches(
     history: History, transitions: Sequence[Transition], unseen: Sequence[Unseen]
 ) -> list[Stretch]:
-    first_call_ns = int(history.observations["sent_ns"].min() or 0)  # type: ignore[arg-type]
-    return stretches_of(history.steps, first_call_ns, transitions, unseen)
+    return stretches_of(history.steps, history.first_sent_ns, transitions, unseen)
 
 
 def mixed_witness(transition: Transition) -> str:

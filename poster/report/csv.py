@@ -16,8 +16,8 @@ _CONTROL = r"[\x00-\x1f\x7f-\x9f\x{202a}-\x{202e}\x{2066}-\x{2069}]"
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
-def write(calls: pl.DataFrame, path: Path) -> None:
+def write(calls: pl.LazyFrame, path: Path) -> None:
     """Write the calls. Raises OSError."""
     words = pl.col(pl.String, pl.Categorical, pl.Enum).cast(pl.String)
     text = words.str.replace_all(_CONTROL, _REPLACED)
-    calls.with_columns(text.str.replace(_FORMULA, "'${0}")).write_csv(path)
+    calls.with_columns(text.str.replace(_FORMULA, "'${0}")).sink_csv(path)

@@ -42,7 +42,7 @@ class Excerpt:
 
 def excerpt(history: History, transition: Transition) -> Excerpt:
     """Return the answers from shortly before first new to shortly after last old."""
-    answers = ok_answers(history.observations)
+    answers = ok_answers(history.calls)
     by_server = transition.is_ordered
     arrived_ns = pl.col("received_ns").fill_null(pl.col("sent_ns"))
     arrived_ms = (arrived_ns + history.run.origin_unix_ns) // 1_000_000

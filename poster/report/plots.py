@@ -166,7 +166,8 @@ def _times_of(history: History, transition: Transition) -> pl.DataFrame:
     if end_ns is not None:
         within &= pl.col("sent_ns") < end_ns
     time_s = (pl.coalesce("received_ns", "sent_ns") - start_ns) / 1e9
-    return _with_answers(history, transition).filter(within).with_columns(time_s=time_s)
+    calls = _with_answers(history, transition).filter(within)
+    return calls.with_columns(time_s=time_s).collect()
 
 
 def _zero(steps: Sequence[Step], transition: Transition) -> tuple[int, str]:
@@ -205,29 +206,26 @@ def _calls_around(
         )
         .filter(pl.col("time_s").is_between(min(known) - margin_s, max(known) + margin_s))
         .select("seq", "poster", "todo_id", "time_s", "answer", "function_version", "outcome")
+        .collect()
     )
 
 
-def _with_answers(history: History, transition: Transition) -> pl.DataFrame:
+def _with_answers(history: History, transition: Transition) -> pl.LazyFrame:
     """Return every call with ``answer``: OLD, NEW, UNNAMED or NG."""
-    return (
-        every_call(history.observations)
-        .with_columns(
-            answer=pl.when(pl.col("outcome") != "ok")
-            .then(pl.lit(NG))
-            .when(pl.col("release").is_null())
-            .then(pl.lit(UNNAMED))
-            .when(pl.col("release").cast(pl.String) == transition.start)
-            .then(pl.lit(OLD))
-            .otherwise(pl.lit(NEW))
-        )
-        .collect()
+    return every_call(history.calls).with_columns(
+        answer=pl.when(pl.col("outcome") != "ok")
+        .then(pl.lit(NG))
+        .when(pl.col("release").is_null())
+        .then(pl.lit(UNNAMED))
+        .when(pl.col("release").cast(pl.String) == transition.start)
+        .then(pl.lit(OLD))
+        .otherwise(pl.lit(NEW))
     )
 
 
 def _names(history: History, transition: Transition) -> dict[str, str]:
     """Return how the legend names old and new: with the release's marker, where it has one."""
-    found = with_release(history.observations).select("release", "marker").unique().collect()
+    found = with_release(history.calls).select("release", "marker").unique().collect()
     markers = {str(release): marker for release, marker in found.iter_rows() if marker}
     return {
         role: f"{role}: {markers.get(release, name_of(release))}"

@@ -65,19 +65,41 @@ class Source:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class History:
-    """One run as columns: ``observations`` by seq, ``steps`` by time.
+    """One run as columns: ``calls`` (its observations) by seq, ``steps`` by time.
 
-    A merged one names its ``sources``; its observations have two columns more: ``run`` (the place
-    of their source, from 1) and ``run_seq`` (their number there).
+    Calls may lie on disk: whoever reads them asks for the columns it needs. A merged history names
+    its ``sources``; its calls have two columns more: ``run`` (the place of their source, from 1)
+    and ``run_seq`` (their number there).
     """
 
     run: Run
-    observations: pl.DataFrame
+    calls: pl.LazyFrame
     steps: list[Step]
     malformed_lines: int = 0
     torn_bytes: int = 0
     sources: tuple[Source, ...] = ()
     collected: Collected | None = None
+    kept_in: object = None  # what the calls lie in, where that is not memory; theirs to hold
+
+    @property
+    def observations(self) -> pl.DataFrame:
+        """Return all columns of all calls, in memory."""
+        return self.calls.collect()
+
+    @property
+    def total(self) -> int:
+        """Return how many calls there are."""
+        return int(self.calls.select(pl.len()).collect().item())
+
+    @property
+    def first_sent_ns(self) -> int:
+        """Return when the first call was sent, 0 where there is none."""
+        return int(self.calls.select(pl.col("sent_ns").min()).collect().item() or 0)
+
+    @property
+    def last_sent_ns(self) -> int:
+        """Return when the last call was sent, 0 where there is none."""
+        return int(self.calls.select(pl.col("sent_ns").max()).collect().item() or 0)
 
 
 def is_probe() -> pl.Expr:

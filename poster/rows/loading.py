@@ -1,8 +1,9 @@
 """Reading a history: from the file to columns, whatever the file holds.
 
 ``load`` turns ``history.jsonl`` into one Polars frame with a column per field of ``Observation``,
-sorted by ``seq``, and a short list of steps. Polars parses blocks of lines on all cores; only a
-block that it refuses is looked at line by line, so a damaged line costs a block, not the file.
+sorted by ``seq``, and a short list of steps. The columns of a large file lie on disk
+(``poster.rows.spill``). Polars parses blocks of lines on all cores; only a block that it refuses is
+looked at line by line, so a damaged line costs a block, not the file.
 
 Invariant: every whole line after the first is an observation, a step or counted in
 ``malformed_lines``; what a killed writer left without a newline is counted in ``torn_bytes``.
@@ -36,7 +37,9 @@ from poster.rows.history import (
 )
 from poster.rows.journal import HISTORY, ROWS
 from poster.rows.record import SCHEMA, MalformedLineError, Run, Step, decode
+from poster.rows.spill import Spill
 
+LARGE_BYTES = 256 * 1024 * 1024  # from here on, calls are kept on disk
 BLOCK_BYTES = 16 * 1024 * 1024  # from 32 MiB on, glibc gives every buffer back to the system
 FIRST_LINE_BYTES = 16 * 1024 * 1024
 SMALL_BLOCK_BYTES = 16 * 1024
@@ -84,18 +87,27 @@ def load(path: Path) -> History:
             f"cannot read {path}: {error.strerror}; name a history.jsonl or a run directory"
         ) from None
     run = _run_in(first, path)
+    spill = Spill() if size >= LARGE_BYTES else None
+
+    def read(place: int, span: tuple[int, int]) -> _Block:
+        block = _read_span(path, *span)
+        if spill is None:
+            return block
+        spill.add(place, in_order(block.observations))
+        return dataclasses.replace(block, observations=[])
+
     whole = _Block([], [])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        spans = _spans(path, len(first), size)
-        for block in pool.map(lambda span: _read_span(path, *span), spans):
+        for block in pool.map(read, itertools.count(), _spans(path, len(first), size)):
             whole.add(block)
     return History(
         run=run,
-        observations=in_order(whole.observations),
+        calls=in_order(whole.observations).lazy() if spill is None else spill.calls(),
         steps=sorted(whole.steps, key=lambda step: step.at_ns),
         malformed_lines=whole.malformed,
         torn_bytes=_torn_bytes(path, len(first), size),
         collected=_collected_beside(path),
+        kept_in=spill,
     )
 
 

@@ -23,6 +23,7 @@ from msgspec import structs
 from poster.rows.history import COLUMNS, MAX_NS, History, HistoryError, Source, is_probe
 from poster.rows.record import Run, Step
 from poster.rows.skew import ClockEstimate, estimate_clock
+from poster.rows.spill import spilled
 
 MOST_NAMED = 3
 _TIMES = ("planned_ns", "sent_ns", "received_ns")
@@ -48,9 +49,7 @@ def merge(histories: Sequence[History]) -> History:
     if len(histories) == 1:
         return histories[0]
     _refuse_what_differs([history.run for history in histories])
-    clocks = [
-        estimate_clock(history.observations, history.run.origin_unix_ns) for history in histories
-    ]
+    clocks = [estimate_clock(history.calls, history.run.origin_unix_ns) for history in histories]
     origins_ns = _origins_ns([history.run for history in histories], clocks)
     _refuse_what_is_apart(histories, origins_ns)
     shifts_ns = [origin_ns - min(origins_ns) for origin_ns in origins_ns]
@@ -64,15 +63,18 @@ def merge(histories: Sequence[History]) -> History:
         tuple(structs.replace(step, at_ns=step.at_ns + shift_ns) for step in history.steps)
         for history, shift_ns in zip(histories, shifts_ns, strict=True)
     ]
+    whole = _in_order(_with_own_posters(placed))
+    spill = None if all(history.kept_in is None for history in histories) else spilled(whole)
     return History(
         run=structs.replace(
             _run_of([history.run for history in histories]), origin_unix_ns=min(origins_ns)
         ),
-        observations=_in_order(_with_own_posters(placed)),
+        calls=whole.lazy() if spill is None else spill.calls(),
         steps=sorted(itertools.chain(*steps), key=lambda step: step.at_ns),
         malformed_lines=sum(history.malformed_lines for history in histories),
         torn_bytes=sum(history.torn_bytes for history in histories),
         sources=tuple(map(_source, histories, clocks, steps)),
+        kept_in=spill,
     )
 
 
@@ -90,9 +92,9 @@ def merge_rows(dumps: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
     return counted.filter(pl.col("dump") == fullest.over("todo_id")).drop("dump", "times")
 
 
-def shared_todos(observations: pl.DataFrame) -> int:
+def shared_todos(calls: pl.LazyFrame) -> int:
     """Return how many todo ids were called by more than one run of a merged history."""
-    runs = observations.lazy().filter(~is_probe()).group_by("todo_id").agg(pl.col("run").n_unique())
+    runs = calls.filter(~is_probe()).group_by("todo_id").agg(pl.col("run").n_unique())
     return runs.filter(pl.col("run") > 1).select(pl.len()).collect().item()  # type: ignore[no-any-return]
 
 
@@ -157,11 +159,13 @@ def _refuse_what_is_apart(histories: Sequence[History], origins_ns: Sequence[int
 
 
 def _span_ns(history: History) -> tuple[int, int]:
-    calls = history.observations
-    times = [0, *(step.at_ns for step in history.steps)]
-    times += [calls[name].min() or 0 for name in _TIMES]  # type: ignore[misc]
-    times += [calls[name].max() or 0 for name in _TIMES]  # type: ignore[misc]
-    return min(times), max(times)
+    times = pl.col(_TIMES)
+    edges = history.calls.select(
+        times.min().name.suffix("_first"), times.max().name.suffix("_last")
+    )
+    ends = [*(step.at_ns for step in history.steps), *edges.collect().row(0)]
+    known = [0, *(at_ns for at_ns in ends if at_ns is not None)]
+    return min(known), max(known)
 
 
 def _placed(history: History, shift_ns: int, number: int) -> pl.DataFrame:
@@ -214,5 +218,4 @@ def _run_of(runs: Sequence[Run]) -> Run:
 
 
 def _source(history: History, clock: ClockEstimate, steps: tuple[Step, ...]) -> Source:
-    calls = history.observations.height
-    return Source(history.run.run_id, calls, clock.skew_ms, clock.error_ms, steps)
+    return Source(history.run.run_id, history.total, clock.skew_ms, clock.error_ms, steps)

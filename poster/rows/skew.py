@@ -44,48 +44,44 @@ NO_ESTIMATE = ClockEstimate(None, None)
 MAX_WITNESSES = 5
 
 
-def estimate_clock(observations: pl.DataFrame, origin_unix_ns: int) -> ClockEstimate:
+def estimate_clock(calls: pl.LazyFrame, origin_unix_ns: int) -> ClockEstimate:
     """Return the skew over the run, without values where no answer carries the server's time."""
-    calls = observations.lazy().filter(
-        pl.col("server_ms").is_not_null() & pl.col("received_ns").is_not_null()
-    )
+    answered = calls.filter(pl.col("server_ms").is_not_null() & pl.col("received_ns").is_not_null())
     # Floats: a hostile server_ms times a million leaves 64 bits. 2**53 us are good for centuries.
     offset = pl.col("server_ms").cast(pl.Float64) - origin_unix_ns / 1e6
     sent_ms, received_ms = pl.col("sent_ns") / 1e6, pl.col("received_ns") / 1e6
-    bounds = (
-        calls.select(
-            "seq",
-            ((sent_ms + received_ms) / 2).alias("at"),
-            (offset - received_ms).alias("low"),
-            (offset + RESOLUTION_MS - sent_ms).alias("high"),
-        )
-        .filter(pl.col("low") <= pl.col("high"))
-        .collect()
-    )
-    if bounds.is_empty():
+    bounds = answered.select(
+        "seq",
+        ((sent_ms + received_ms) / 2).alias("at"),
+        (offset - received_ms).alias("low"),
+        (offset + RESOLUTION_MS - sent_ms).alias("high"),
+    ).filter(pl.col("low") <= pl.col("high"))
+    at, low, high = (column.to_numpy() for column in bounds.select("at", "low", "high").collect())
+    if not at.size:
         return NO_ESTIMATE
-    seq, at, low, high = (column.to_numpy() for column in bounds)
     cuts = np.linspace(0, low.size, max(1, min(SLICES, low.size // SLICE_CALLS)) + 1).astype(int)
     slices = [slice(start, end) for start, end in itertools.pairwise(cuts)]
-    trend = _trend(at, low, high, slices)
-    low, high = low - trend, high - trend
-    common = [_most_common(low[part], high[part]) for part in slices]
-    outside = np.concatenate(
-        [
-            (low[part] > top) | (high[part] < bottom)
-            for (bottom, top), part in zip(common, slices, strict=True)
-        ]
-    )
-    bottom = min(pair[0] for pair in common) + float(trend.min())
-    top = max(pair[1] for pair in common) + float(trend.max())
+    slope = _slope(at, low, high, slices)
+    common, outside, moved = [], [], []
+    for part in slices:  # one after another, since a run may have very many calls
+        trend = slope * (at[part] - at[0])
+        own_low, own_high = low[part] - trend, high[part] - trend
+        bottom, top = _most_common(own_low, own_high)
+        common.append((bottom, top))
+        outside.append((own_low > top) | (own_high < bottom))
+        moved += [float(trend.min()), float(trend.max())]
+    named = np.flatnonzero(np.concatenate(outside))
+    seqs = bounds.select(pl.col("seq").gather(named[:MAX_WITNESSES])) if named.size else None
+    bottom = min(pair[0] for pair in common) + min(moved)
+    top = max(pair[1] for pair in common) + max(moved)
     apart_ms = max(pair[0] for pair in common) - min(pair[1] for pair in common)
     return ClockEstimate(
         is_steady=apart_ms <= STEADY_MS,
         skew_ms=round((bottom + top) / 2, 3),
         error_ms=round((top - bottom) / 2, 3),
-        drift_ms=round(float(trend[-1] - trend[0]), 3),
-        outside_seqs=tuple(seq[outside][:MAX_WITNESSES].tolist()),
-        outside=int(outside.sum()),
+        drift_ms=round(float(slope * (at[-1] - at[0])), 3),
+        outside_seqs=() if seqs is None else tuple(seqs.collect().to_series()),
+        outside=named.size,
     )
 
 
@@ -101,20 +97,19 @@ def fits_call(clock: ClockEstimate, origin_unix_ns: int) -> pl.Expr:
     return within.fill_null(False)
 
 
-def _trend(
+def _slope(
     at: NDArray[np.float64],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
     slices: list[slice],
-) -> NDArray[np.float64]:
-    """Return how far the skew has moved since the first call: a line from first to last slice."""
-    centres = [sum(_most_common(low[part], high[part])) / 2 for part in slices]
-    middles = [float(np.median(at[part])) for part in slices]
-    apart = middles[-1] - middles[0]
-    slope = (centres[-1] - centres[0]) / apart if apart > 0 else 0.0
-    slope = min(MAX_DRIFT, max(-MAX_DRIFT, slope))
-    trend: NDArray[np.float64] = slope * (at - at[0])
-    return trend
+) -> float:
+    """Return how fast the skew moves: the line from first to last slice, in ms per ms."""
+    ends = (slices[0], slices[-1])
+    centres = [sum(_most_common(low[part], high[part])) / 2 for part in ends]
+    middles = [float(np.median(at[part])) for part in ends]
+    apart = middles[1] - middles[0]
+    slope = (centres[1] - centres[0]) / apart if apart > 0 else 0.0
+    return min(MAX_DRIFT, max(-MAX_DRIFT, slope))
 
 
 def _most_common(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:

@@ -53,6 +53,6 @@ def _history(run: object, rows: pl.DataFrame) -> History:
             posters=POSTERS,
             pause_s=PAUSE_S,
         ),
-        observations=observations_frame(observations),
+        calls=observations_frame(observations).lazy(),
         steps=[],
     )

@@ -105,9 +105,9 @@ def history_of(found: Iterable[Observation | Step], run: Run = RUN) -> History:
     found = list(found)
     return History(
         run=run,
-        observations=observations_frame(
+        calls=observations_frame(
             [structs.asdict(row) for row in found if isinstance(row, Observation)]
-        ),
+        ).lazy(),
         steps=sorted((row for row in found if isinstance(row, Step)), key=lambda row: row.at_ns),
     )
 

@@ -160,4 +160,4 @@ def _history(
         rate_per_s=setting.rate,
     )
     moved = Step(StepName.ALIAS_UPDATED, switch_ns, {"from": "1", "to": "2"})
-    return History(run, observations, [moved] if setting.knows_switch else [])
+    return History(run, observations.lazy(), [moved] if setting.knows_switch else [])

@@ -64,7 +64,7 @@ def answered(history: History, releases: Sequence[ReleaseSeen]) -> pl.DataFrame:
     """
     place = {release.release: number for number, release in enumerate(releases)}
     latency_ns = pl.col("received_ns") - latency_start(history.run.loop)
-    calls = every_call(history.observations).with_columns(
+    calls = every_call(history.calls).with_columns(
         place=pl.when(pl.col("outcome") == "fail")
         .then(FAILED)
         .when(pl.col("outcome") == "unknown")

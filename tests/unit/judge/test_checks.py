@@ -34,7 +34,7 @@ def checked(calls: Calls, items: Items | None, **history: Any) -> Checks:
             [{"todo_id": item["todoId"], "marker": item["lambda"]} for item in items],
             schema={"todo_id": pl.String, "marker": pl.String},
         )
-    return check(found, dump, estimate_clock(found.observations, run.origin_unix_ns))
+    return check(found, dump, estimate_clock(found.calls, run.origin_unix_ns))
 
 
 def violated(checks: Checks) -> dict[str, int]:
@@ -188,7 +188,7 @@ def test_a_gap_at_the_start_is_a_gap_and_names_its_ends() -> None:
 
 def test_without_a_list_of_releases_no_chimera_is_counted() -> None:
     history = history_of(changed(WHOLE, 5, config_marker="bbb"))
-    checks = check(history, None, estimate_clock(history.observations, 0))
+    checks = check(history, None, estimate_clock(history.calls, 0))
     assert checks["chimeras"] == Finding()
 
 
@@ -196,7 +196,7 @@ def test_without_a_list_of_releases_no_chimera_is_counted() -> None:
 def test_a_list_of_releases_that_makes_no_sense_is_no_list(releases: Any) -> None:
     run = structs.replace(RUN, settings={"releases": releases})
     history: History = history_of(WHOLE, run)
-    assert check(history, None, estimate_clock(history.observations, 0))["chimeras"] == Finding()
+    assert check(history, None, estimate_clock(history.calls, 0))["chimeras"] == Finding()
 
 
 def test_an_unlisted_marker_makes_no_chimera() -> None:

@@ -69,7 +69,7 @@ def test_calls_over_new_connections_bound_what_kept_ones_cannot() -> None:
     answered = pl.Series(np.where(cut, "1", "2")).cast(pl.Categorical)
     kept = pl.Series(np.where(np.arange(calls.height) % 10, "kept", "new")).cast(pl.Categorical)
     columns = {"function_version": answered, "connection": kept}
-    history = dataclasses.replace(history, observations=calls.with_columns(**columns))
+    history = dataclasses.replace(history, calls=calls.with_columns(**columns).lazy())
     (transition,) = transitions_in(history)[0]
     assert transition.landing.basis == "new connections"
     assert transition.settled.upper_s is None  # a tenth of the calls is too few

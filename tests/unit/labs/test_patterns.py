@@ -70,7 +70,7 @@ def evidence(
     change(records)
     stored = [row for each in records.values() for row in each.rows()]
     return Evidence(
-        History(RUN, observations_frame(rows), []),
+        History(RUN, observations_frame(rows).lazy(), []),
         pl.DataFrame(
             [{"todo_id": row["todoId"], "marker": row["lambda"]} for row in stored], STORE
         ),

@@ -55,7 +55,7 @@ def stock() -> list[dict[str, Any]]:
 
 
 def histories(released: list[dict[str, Any]], bystander: list[dict[str, Any]]) -> list[History]:
-    return [History(RUN, observations_frame(rows), STEPS) for rows in (released, bystander)]
+    return [History(RUN, observations_frame(rows).lazy(), STEPS) for rows in (released, bystander)]
 
 
 def test_a_bystander_that_notices_nothing_is_no_fault() -> None:

@@ -104,7 +104,7 @@ def test_posters_of_the_same_number_are_told_apart() -> None:
     first, second = seen_by(TOKYO, found), seen_by(OREGON, found)
     second = dataclasses.replace(
         second,
-        observations=second.observations.with_columns(pl.lit(1).cast(pl.Int64).alias("poster")),
+        calls=second.calls.with_columns(pl.lit(1).cast(pl.Int64).alias("poster")),
     )
     merged = merge([first, second])
     assert set(merged.observations.select("run", "poster").rows()) == {(1, 1), (1, 2), (2, 3)}
@@ -145,12 +145,12 @@ def test_todos_that_two_runs_wrote_are_named() -> None:
 def test_gaps_and_repeats_are_those_of_the_runs() -> None:
     found = rows(CALLS)
     first, second = seen_by(TOKYO, found), seen_by(OREGON, found)
-    holed = second.observations.filter(~pl.col("seq").is_in([2, 3]))
-    repeated = pl.concat([first.observations, first.observations.tail(1)])
+    holed = second.calls.filter(~pl.col("seq").is_in([2, 3]))
+    repeated = pl.concat([first.calls, first.calls.tail(1)])
     merged = merge(
         [
-            dataclasses.replace(first, observations=repeated),
-            dataclasses.replace(second, observations=holed, malformed_lines=3, torn_bytes=5),
+            dataclasses.replace(first, calls=repeated),
+            dataclasses.replace(second, calls=holed, malformed_lines=3, torn_bytes=5),
         ]
     )
     checks = analyse(merged, None).checks

@@ -12,7 +12,7 @@ from poster.rows.skew import ClockEstimate, estimate_clock
 ORIGIN_NS = 1_700_000_000_000_000_000
 
 
-def calls(skew_ms: np.ndarray | float, count: int = 300, seed: int = 1) -> pl.DataFrame:
+def calls(skew_ms: np.ndarray | float, count: int = 300, seed: int = 1) -> pl.LazyFrame:
     """Draw calls 10 ms apart; the server reads its clock somewhere inside each call."""
     draw = np.random.default_rng(seed)
     sent_ns = np.arange(count) * 10_000_000
@@ -33,7 +33,7 @@ def calls(skew_ms: np.ndarray | float, count: int = 300, seed: int = 1) -> pl.Da
             }
             for n in range(count)
         ]
-    )
+    ).lazy()
 
 
 @pytest.mark.parametrize("skew_ms", [0.0, 250.0, -3_600_000.0])

@@ -1,0 +1,121 @@
+"""Calls on disk say what calls in memory do, whatever the file holds and in whatever order."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poster.judge.analysis import analyse
+from poster.report import json as report_json
+from poster.report import text
+from poster.rows import loading, spill
+from poster.rows.history import History, HistoryError
+from poster.rows.loading import load
+from poster.rows.merge import merge
+from poster.rows.record import encode
+from tests.support.histories import RUN, rows
+
+DAMAGE = [b"not json", b"{}", b"", b'{"kind":"observation","seq":1.5}', b'{"kind":"run"}', b"\xff"]
+TORN = b'{"kind":"observation","se'
+
+notations = st.text("ab!|?.", max_size=60)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    """Draw a history: any outcomes, calls out of order and repeated, damage between, a torn end."""
+    lines = [encode(row).encode() for row in rows(draw(notations))]
+    lines += draw(st.lists(st.sampled_from(lines), max_size=5)) if lines else []
+    lines += draw(st.lists(st.sampled_from(DAMAGE), max_size=5))
+    how = draw(st.sampled_from(["as written", "shaken", "shuffled"]))
+    if how == "shuffled":
+        lines = draw(st.permutations(lines))
+    elif how == "shaken":  # as answers come: a call's row is near its place
+        late = draw(st.lists(st.integers(0, 5), min_size=len(lines), max_size=len(lines)))
+        order = sorted(range(len(lines)), key=lambda place: place + late[place])
+        lines = [lines[place] for place in order]
+    whole = b"".join(line + b"\n" for line in [encode(RUN).encode(), *lines])
+    return whole + draw(st.sampled_from([b"", TORN]))
+
+
+@contextlib.contextmanager
+def on_disk(block_bytes: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "LARGE_BYTES", 0)
+        patch.setattr(loading, "BLOCK_BYTES", block_bytes)
+        patch.setattr(spill, "FILE_CALLS", 7)
+        yield
+
+
+def said(history: History) -> tuple[str, str]:
+    result = analyse(history, None)
+    return report_json.render(result), text.render(result, history)
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=files(), block_bytes=st.sampled_from([300, 1500, 10**6]))
+def test_a_history_on_disk_is_the_same_history(content: bytes, block_bytes: int) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "history.jsonl"
+        path.write_bytes(content)
+        small = load(path)
+        with on_disk(block_bytes):
+            large = load(path)
+    assert large.kept_in is not None
+    assert large.observations.equals(small.observations)
+    assert (large.steps, large.malformed_lines, large.torn_bytes) == (
+        small.steps,
+        small.malformed_lines,
+        small.torn_bytes,
+    )
+    assert said(large) == said(small)
+
+
+def test_merged_histories_on_disk_are_the_same_history(tmp_path: Path) -> None:
+    paths = []
+    for number, notation in enumerate(["aaab|abbb" * 3, "aa!b|?bbb" * 3]):
+        run = msgspec.structs.replace(RUN, run_id=f"run-{number}")
+        lines = [encode(run), *map(encode, rows(notation))]
+        paths.append(tmp_path / f"{number}.jsonl")
+        paths[-1].write_text("".join(f"{line}\n" for line in lines))
+    small = merge([load(path) for path in paths])
+    with on_disk(1000):
+        large = merge([load(path) for path in paths])
+    assert large.kept_in is not None
+    assert large.observations.equals(small.observations)
+    assert said(large) == said(small)
+
+
+def test_what_lay_on_disk_is_gone_with_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    (tmp_path / "scratch").mkdir()
+    path = tmp_path / "history.jsonl"
+    path.write_text("".join(f"{encode(row)}\n" for row in [RUN, *rows("ab")]))
+    with on_disk(1000):
+        history: History | None = load(path)
+    assert any((tmp_path / "scratch").iterdir())
+    assert history is not None
+    assert history.calls.select(pl.len()).collect().item() == 2
+    history = None
+    gc.collect()
+    assert not any((tmp_path / "scratch").iterdir())
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(HistoryError, match="No space left on device; name a directory with room"):
+        spill.spilled(pl.DataFrame({"seq": [1]}))
