@@ -16,6 +16,7 @@ from poster.rows import loading
 from poster.rows.history import History
 from poster.rows.journal import LATEST
 from poster.rows.merge import merge, merge_rows
+from poster.rows.spill import on_disk
 
 
 def runs_argument(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,7 +33,10 @@ def read(runs: tuple[Path, ...]) -> tuple[History, pl.DataFrame | None]:
     """
     paths = runs or (Path("runs") / LATEST,)
     try:
-        history = merge([loading.load(path) for path in paths])
+        loaded = [loading.load(path) for path in paths]
+        history = merge(loaded)
+        if len(loaded) > 1 and any(each.kept_in for each in loaded):
+            history = on_disk(history)
         dumps = [loading.load_rows(path) for path in paths]
     except PosterError as error:
         end(f"{error}")

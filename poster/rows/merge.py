@@ -23,7 +23,6 @@ from msgspec import structs
 from poster.rows.history import COLUMNS, MAX_NS, History, HistoryError, Source, is_probe
 from poster.rows.record import Run, Step
 from poster.rows.skew import ClockEstimate, estimate_clock
-from poster.rows.spill import spilled
 
 MOST_NAMED = 3
 _TIMES = ("planned_ns", "sent_ns", "received_ns")
@@ -63,18 +62,15 @@ def merge(histories: Sequence[History]) -> History:
         tuple(structs.replace(step, at_ns=step.at_ns + shift_ns) for step in history.steps)
         for history, shift_ns in zip(histories, shifts_ns, strict=True)
     ]
-    whole = _in_order(_with_own_posters(placed))
-    spill = None if all(history.kept_in is None for history in histories) else spilled(whole)
     return History(
         run=structs.replace(
             _run_of([history.run for history in histories]), origin_unix_ns=min(origins_ns)
         ),
-        calls=whole.lazy() if spill is None else spill.calls(),
+        calls=_in_order(_with_own_posters(placed)).lazy(),
         steps=sorted(itertools.chain(*steps), key=lambda step: step.at_ns),
         malformed_lines=sum(history.malformed_lines for history in histories),
         torn_bytes=sum(history.torn_bytes for history in histories),
         sources=tuple(map(_source, histories, clocks, steps)),
-        kept_in=spill,
     )
 
 

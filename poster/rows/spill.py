@@ -8,6 +8,7 @@ Invariant: ``calls`` are all that was added, by seq; calls of one seq in the ord
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from poster.rows.history import COLUMNS, HistoryError
+from poster.rows.history import COLUMNS, History, HistoryError
 
 FILE_CALLS = 100_000
 
@@ -75,9 +76,9 @@ class Spill:
         return Path(self._directory.name) / f"{place:08}.parquet"
 
 
-def spilled(calls: pl.DataFrame) -> Spill:
-    """Return the calls on disk; they are in order. Raises HistoryError if the disk refuses."""
+def on_disk(history: History) -> History:
+    """Return the history with its calls on disk. Raises HistoryError if the disk refuses."""
     spill = Spill()
-    for place, some in enumerate(calls.iter_slices(FILE_CALLS)):
-        spill.add(place, some)
-    return spill
+    for place, calls in enumerate(history.observations.iter_slices(FILE_CALLS)):
+        spill.add(place, calls)
+    return dataclasses.replace(history, calls=spill.calls(), kept_in=spill)

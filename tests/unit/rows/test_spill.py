@@ -22,7 +22,7 @@ from poster.rows.history import History, HistoryError
 from poster.rows.loading import load
 from poster.rows.merge import merge
 from poster.rows.record import encode
-from tests.support.histories import RUN, rows
+from tests.support.histories import RUN, history, rows
 
 DAMAGE = [b"not json", b"{}", b"", b'{"kind":"observation","seq":1.5}', b'{"kind":"run"}', b"\xff"]
 TORN = b'{"kind":"observation","se'
@@ -48,7 +48,7 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 @contextlib.contextmanager
-def on_disk(block_bytes: int) -> Iterator[None]:
+def everything_large(block_bytes: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "LARGE_BYTES", 0)
         patch.setattr(loading, "BLOCK_BYTES", block_bytes)
@@ -68,7 +68,7 @@ def test_a_history_on_disk_is_the_same_history(content: bytes, block_bytes: int)
         path = Path(directory) / "history.jsonl"
         path.write_bytes(content)
         small = load(path)
-        with on_disk(block_bytes):
+        with everything_large(block_bytes):
             large = load(path)
     assert large.kept_in is not None
     assert large.observations.equals(small.observations)
@@ -88,8 +88,8 @@ def test_merged_histories_on_disk_are_the_same_history(tmp_path: Path) -> None:
         paths.append(tmp_path / f"{number}.jsonl")
         paths[-1].write_text("".join(f"{line}\n" for line in lines))
     small = merge([load(path) for path in paths])
-    with on_disk(1000):
-        large = merge([load(path) for path in paths])
+    with everything_large(1000):
+        large = spill.on_disk(merge([load(path) for path in paths]))
     assert large.kept_in is not None
     assert large.observations.equals(small.observations)
     assert said(large) == said(small)
@@ -102,12 +102,12 @@ def test_what_lay_on_disk_is_gone_with_the_history(
     (tmp_path / "scratch").mkdir()
     path = tmp_path / "history.jsonl"
     path.write_text("".join(f"{encode(row)}\n" for row in [RUN, *rows("ab")]))
-    with on_disk(1000):
-        history: History | None = load(path)
+    with everything_large(1000):
+        large: History | None = load(path)
     assert any((tmp_path / "scratch").iterdir())
-    assert history is not None
-    assert history.calls.select(pl.len()).collect().item() == 2
-    history = None
+    assert large is not None
+    assert large.calls.select(pl.len()).collect().item() == 2
+    large = None
     gc.collect()
     assert not any((tmp_path / "scratch").iterdir())
 
@@ -118,4 +118,4 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
     with pytest.raises(HistoryError, match="No space left on device; name a directory with room"):
-        spill.spilled(pl.DataFrame({"seq": [1]}))
+        spill.on_disk(history("ab"))
