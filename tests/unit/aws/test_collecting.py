@@ -27,7 +27,7 @@ HISTORY = History(
     Run(
         "r", round(BEGIN.timestamp() * 1e9), "aws", "e", "closed", 1, settings={"id_prefix": "abc-"}
     ),
-    observations_frame([CALL]),
+    observations_frame([CALL]).lazy(),
     [MOVED],
 )
 
