@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import ministack.app
+import ministack.services.sts
 
 from poster.local.concurrency import hold_versions_to_the_functions_limit, initialise
 from poster.local.guard import FORBIDDEN, refusal, refusal_without_token
@@ -94,6 +95,9 @@ def guard_runtime_apis() -> None:
 if __name__ == "__main__":
     guard_runtime_apis()
     hold_versions_to_the_functions_limit()
+    token = os.environ["AWS_SESSION_TOKEN"]
+    # Whoever assumes a role here, as CDK does, has shown the token and goes on with it.
+    ministack.services.sts._gen_session_token = lambda: token
     # MiniStack's main serves what its module calls ``app``.
-    ministack.app.app = guarded(initialising(ministack.app.app), os.environ["AWS_SESSION_TOKEN"])
+    ministack.app.app = guarded(initialising(ministack.app.app), token)
     ministack.app.main()

@@ -31,7 +31,9 @@ class Example:
     """A copy of an example, and what its README says to run."""
 
     def __init__(self, tool: str, folder: Path, shell: str) -> None:
-        copied = shutil.ignore_patterns("node_modules", ".serverless", "runs", "release.txt")
+        copied = shutil.ignore_patterns(
+            "node_modules", ".serverless", ".venv", "cdk.out", "runs", "release.txt"
+        )
         self.folder = Path(shutil.copytree(ROOT / "examples" / tool, folder / tool, ignore=copied))
         readme = (self.folder / "README.md").read_text(encoding="utf-8")
         self._commands = re.findall(r"```console\n(.*?)```", readme, re.DOTALL)
@@ -85,3 +87,8 @@ def test_serverless_framework_without_an_alias(tmp_path: Path, shell: str) -> No
     assert result["verdict"] in {"clean", "mixed"}
     assert "code-updated" in steps
     assert "alias-updated" not in steps
+
+
+@needs("aws")
+def test_aws_cli(tmp_path: Path, shell: str) -> None:
+    assert_is_mixed(*Example("aws_cli", tmp_path, shell).run())

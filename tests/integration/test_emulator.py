@@ -409,3 +409,20 @@ def test_poster_local_says_that_its_port_is_taken(taken: int) -> None:
     assert f"Error: 127.0.0.1:{taken} is in use by another program" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+
+
+def test_whoever_assumes_a_role_may_go_on() -> None:
+    """CDK does everything with credentials that it got from AssumeRole."""
+    with Emulator() as emulator:
+        role = "arn:aws:iam::000000000000:role/deploy"
+        sts = emulator.aws.client("sts")
+        issued = sts.assume_role(RoleArn=role, RoleSessionName="cdk")["Credentials"]
+        assumed = Session().create_client(
+            "ssm",
+            region_name=emulator.aws.region,
+            endpoint_url=emulator.endpoint,
+            aws_access_key_id=issued["AccessKeyId"],
+            aws_secret_access_key=issued["SecretAccessKey"],
+            aws_session_token=issued["SessionToken"],
+        )
+        assert assumed.get_parameters(Names=["/none"])["InvalidParameters"] == ["/none"]

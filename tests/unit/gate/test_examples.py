@@ -13,11 +13,11 @@ import pytest
 from poster.cli.wait import wait
 
 ROOT = Path(__file__).parents[3]
-SHOWN = ["examples/Makefile", "docs/gate.md"]
+SHOWN = ["examples/Makefile", "examples/aws_cli/Makefile", "docs/gate.md"]
 VARIABLES = {
     "DISTRIBUTION": "E123",
     "FUNCTION": "shop",
-    "IMAGE": "account.dkr.ecr.region.amazonaws.com/shop:v7",
+    "REPOSITORY": "account.dkr.ecr.region.amazonaws.com/shop",
 }
 
 
@@ -43,10 +43,13 @@ def test_every_command_parses(file: str) -> None:
         assert isinstance(context, click.Context)
 
 
-@pytest.mark.parametrize("target", ["deploy-sam", "deploy-image"])
-def test_the_makefile_says_what_it_would_run(target: str) -> None:
+@pytest.mark.parametrize(
+    ("makefile", "target"),
+    [("examples/Makefile", "deploy-sam"), ("examples/aws_cli/Makefile", "deploy")],
+)
+def test_the_makefile_says_what_it_would_run(makefile: str, target: str) -> None:
     done = subprocess.run(
-        ["make", "-n", "-f", "examples/Makefile", target]
+        ["make", "-n", "-f", makefile, target]
         + [f"{name}={value}" for name, value in VARIABLES.items()],
         cwd=ROOT,
         capture_output=True,
