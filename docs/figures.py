@@ -8,10 +8,11 @@ those of the newest runs in ``runs/``: where there is none, a lab's page keeps w
 
 from __future__ import annotations
 
-import json
 import math
 import runpy
 from pathlib import Path
+
+import msgspec
 
 from docs.json_schemas import schemas
 from docs.rooms import picture
@@ -104,8 +105,8 @@ def _pictures() -> tuple[str, str]:
 
 def _strategies() -> str:
     """Return the table of the ways of deploying."""
-    found = json.loads((ROOT / "docs" / "strategies.json").read_text(encoding="utf-8"))
-    return f"\n{comparison.render_markdown([Line(**line) for line in found])}\n"
+    found = (ROOT / "docs" / "strategies.json").read_bytes()
+    return f"\n{comparison.render_markdown(msgspec.json.decode(found, type=list[Line]))}\n"
 
 
 def _budgets() -> str:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from poster.judge.analysis import Result
+from poster.judge.outage import Outage
 from poster.judge.safe import safe_in_all
+from poster.judge.side_by_side import Bounded, SideBySide
 from poster.judge.stages import Stage
 from poster.judge.transition import Transition
 from poster.rows.record import Run, StepName
@@ -45,11 +47,15 @@ class Line:
     p99_during_ms: float | None
     verdict: str
     safe_s: float | None = None  # of the slowest deploy, after its command ended; None: open
+    outage: Outage | None = None  # that of outage_s, with its bounds
+    side_by_side: tuple[SideBySide | None, ...] = ()  # old and new while both answered, by deploy
 
 
 def line_of(result: Result) -> Line:
     """Return the line of one run."""
     transitions = result.transitions
+    outages = [each.outage for each in transitions if each.outage]
+    outage = max(outages, key=lambda each: each.s, default=None)
     first_stages = [each.stages[0] for each in transitions if each.stages]
     propagation = result.run.settings.get("propagation")
     return Line(
@@ -66,7 +72,7 @@ def line_of(result: Result) -> Line:
         stale_ci=_only(each.stale_ci for each in transitions),
         stage_share=_median(_share(stage) for stage in first_stages),
         stage_ci=_only(stage.stale_ci for stage in first_stages),
-        outage_s=max((each.outage.s for each in transitions if each.outage), default=None),
+        outage_s=None if outage is None else outage.s,
         inversions=sum(each.inversions for each in transitions),
         chimeras=result.checks["chimeras"].count,
         failed=result.calls.fail,
@@ -76,6 +82,8 @@ def line_of(result: Result) -> Line:
         p99_during_ms=_median(each.latency_ms["during"]["p99"] for each in transitions),
         verdict=result.verdict,
         safe_s=safe_in_all(result.safe).s,
+        outage=outage,
+        side_by_side=tuple(each.side_by_side for each in transitions),
     )
 
 
@@ -86,6 +94,16 @@ def _way(run: Run) -> str:
     return " ".join(
         [str(run.settings.get("strategy", run.run_id)), *(f"{name}={to}" for name, to in given)]
     )
+
+
+def latency_ms(line: Line, age: Literal["old", "new"], quantile: str) -> Bounded | None:
+    """Return a quantile while both answered; of several deploys the median, without an interval."""
+    found = [
+        getattr(both, age).latency_ms[quantile] for both in line.side_by_side if both is not None
+    ]
+    if len(found) < 2:
+        return found[0] if found else None
+    return statistics.median(value for value, _, _ in found), None, None
 
 
 def to_json(lines: list[Line]) -> list[dict[str, Any]]:

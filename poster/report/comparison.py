@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Sequence
+from typing import Literal
 
-from poster.judge.compare import Line, to_json
+from poster.judge.compare import Line, latency_ms, to_json
 from poster.judge.statistics import STALE_PERCENT
 from poster.report.table import in_columns, in_markdown
 
 # Heading, its explanation, and how a line fills the cell.
-COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
+Column = tuple[str, str, Callable[[Line], str]]
+COLUMNS: tuple[Column, ...] = (
     ("way", "way of deploying", lambda line: line.way),
     ("lag", "simulated propagation, or real", lambda line: line.propagation),
     ("deploy", "deploy-started to deploy-finished", lambda line: _seconds(line.deploy_s)),
@@ -25,29 +27,33 @@ COLUMNS: tuple[tuple[str, str, Callable[[Line], str]], ...] = (
     ),
     ("stale", "old answers within the window", lambda line: _stale(line)),
     ("in stage", "old answers while the first weight was held", lambda line: _in_stage(line)),
-    ("outage", "longest without an ok answer", lambda line: _seconds(line.outage_s or 0.0)),
+    ("outage", "longest without an ok answer", lambda line: _outage(line)),
     ("back to old", "new, then old again, for one poster", lambda line: str(line.inversions)),
     ("chimeras", "old code with new configuration", lambda line: str(line.chimeras)),
     ("failed", "calls", lambda line: str(line.failed)),
     ("unknown", "calls without an answer", lambda line: str(line.unknown)),
     ("lost", "acknowledged writes", lambda line: str(line.lost)),
-    ("p50", "ms, while both answered", lambda line: _milliseconds(line.p50_during_ms)),
-    ("p99", "ms, while both answered", lambda line: _milliseconds(line.p99_during_ms)),
+    ("p50", "ms, from the switch until settled", lambda line: _milliseconds(line.p50_during_ms)),
+    ("p99", "ms, from the switch until settled", lambda line: _milliseconds(line.p99_during_ms)),
+    ("old p50", "ms, while both answered", lambda line: _beside(line, "old", "p50")),
+    ("new p50", "ms, while both answered", lambda line: _beside(line, "new", "p50")),
+    ("old p99", "ms, while both answered", lambda line: _beside(line, "old", "p99")),
+    ("new p99", "ms, while both answered", lambda line: _beside(line, "new", "p99")),
     ("verdict", "", lambda line: line.verdict),
 )
-_HEAD = [name for name, _, _ in COLUMNS]
-_RIGHT = set(_HEAD) - {"way", "lag", "verdict"}
+_LEFT = {"way", "lag", "verdict"}
+_OF_MIXTURES = {"old p50", "new p50", "old p99", "new p99"}
 
 
 def render_text(lines: Sequence[Line]) -> str:
     """Return the table in columns; it is as wide as it is, some 150 characters."""
     notes = [textwrap.fill(note, 100) for note in _notes(lines)]
-    return "\n".join([in_columns(_HEAD, _rows(lines), _RIGHT), *notes]) + "\n"
+    return "\n".join([in_columns(*_table(lines)), *notes]) + "\n"
 
 
 def render_markdown(lines: Sequence[Line]) -> str:
     """Return the table for Markdown."""
-    return "\n".join([in_markdown(_HEAD, _rows(lines), _RIGHT), *_notes(lines)]) + "\n"
+    return "\n".join([in_markdown(*_table(lines)), *_notes(lines)]) + "\n"
 
 
 def render_json(lines: Sequence[Line]) -> str:
@@ -55,13 +61,24 @@ def render_json(lines: Sequence[Line]) -> str:
     return json.dumps(to_json(list(lines)), indent=2, ensure_ascii=False) + "\n"
 
 
-def _rows(lines: Sequence[Line]) -> list[list[str]]:
-    return [[fill(line) for _, _, fill in COLUMNS] for line in lines]
+def _columns(lines: Sequence[Line]) -> list[Column]:
+    """Return the columns; those of mixtures where there was one."""
+    is_mixed = any(any(line.side_by_side) for line in lines)
+    return [each for each in COLUMNS if is_mixed or each[0] not in _OF_MIXTURES]
+
+
+def _table(lines: Sequence[Line]) -> tuple[list[str], list[list[str]], set[str]]:
+    """Return the headings, the rows, and which columns are aligned to the right."""
+    columns = _columns(lines)
+    head = [name for name, _, _ in columns]
+    return head, [[fill(line) for _, _, fill in columns] for line in lines], set(head) - _LEFT
 
 
 def _notes(lines: Sequence[Line]) -> list[str]:
     notes = [
-        f"{name}: {meaning}" for name, meaning, _ in COLUMNS if meaning and name not in {"way"}
+        f"{name}: {meaning}"
+        for name, meaning, _ in _columns(lines)
+        if meaning and name not in {"way"}
     ]
     said = ["; ".join(notes) + "."]
     if any(line.deploys > 1 for line in lines):
@@ -77,6 +94,23 @@ def _seconds(value: float | None) -> str:
 
 def _milliseconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
+
+
+def _outage(line: Line) -> str:
+    if line.outage is None:
+        return _seconds(line.outage_s or 0.0)
+    upper_s = line.outage.upper_s
+    upper = "open" if upper_s is None else f"{upper_s:.2f}"
+    return f"{_seconds(line.outage.s)} ({line.outage.lower_s:.2f} to {upper})"
+
+
+def _beside(line: Line, age: Literal["old", "new"], quantile: str) -> str:
+    found = latency_ms(line, age, quantile)
+    if found is None:
+        return "-"
+    value, low, high = found
+    interval = f" ({_milliseconds(low)} to {_milliseconds(high)})"
+    return _milliseconds(value) + ("" if low is None and high is None else interval)
 
 
 def _stale(line: Line) -> str:

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from poster.judge.analysis import analyse
-from poster.judge.compare import Line, line_of
+from poster.judge.compare import Line, latency_ms, line_of
 from poster.report import comparison
 from poster.report.page import sample
 from poster.report.plots import PlotError, save, strips
@@ -69,6 +69,33 @@ def test_times_of_several_deploys_are_medians_and_their_share_has_no_interval() 
     assert several.deploys == 3
     assert several.window_s == pytest.approx(0.1)
     assert several.stale_ci is None
+
+
+MIXED = "a" * 10 + "|" + "ab" * 20 + "b" * 20
+
+
+def test_old_and_new_stand_side_by_side_with_their_intervals() -> None:
+    found = line(MIXED)
+    (both,) = found.side_by_side
+    assert both == analyse(run_of(MIXED), None).transitions[0].side_by_side
+    assert latency_ms(found, "new", "p50") == (20.0, 20.0, 20.0)
+    for render in (comparison.render_text, comparison.render_markdown):
+        assert "old p50" in render([found])
+        assert "20 (20 to 20)" in render([found])
+        assert "old p50" not in render([line("aaa|bbb")])
+    (kept,) = json.loads(comparison.render_json([found]))
+    assert kept["side_by_side"][0]["old"]["latency_ms"]["p50"] == [20.0, 20.0, 20.0]
+    twice = line(MIXED + "|" + MIXED[11:].replace("b", "c").replace("a", "b"))
+    assert latency_ms(twice, "old", "p50") == (20.0, None, None)
+
+
+def test_an_outage_has_its_bounds() -> None:
+    found = line("a" * 30 + "|b!!!!!bbb")
+    said = comparison.render_text([found])
+    assert "0.60 s (0.38 to 0.62)" in said
+    (kept,) = json.loads(comparison.render_json([found]))
+    assert kept["outage"]["lower_s"] == pytest.approx(0.38)
+    assert kept["outage"]["s"] == kept["outage_s"]
 
 
 def test_the_deploy_counts_from_its_start() -> None:
