@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors bench soak test fmt lint types template unit integration test-labs test-install test-examples rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors bench soak test fmt lint types template unit integration test-labs test-install test-readme test-examples rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -87,7 +87,7 @@ unit: setup
 	pytest -n 2 --dist loadfile tests/unit
 
 # What takes minutes by itself has targets of its own: `make test` stays under 5 minutes.
-BESIDE := test_labs.py test_install.py
+BESIDE := test_labs.py test_install.py test_readme.py
 
 integration: setup
 	pytest -n 2 --dist loadscope tests/integration $(BESIDE:%=--ignore tests/integration/%)
@@ -97,6 +97,9 @@ test-examples: setup ## the examples that take a minute or more
 
 test-install: setup ## the wheel and each extra in an environment of its own, and an experiment from it
 	pytest tests/integration/test_install.py
+
+test-readme: setup ## every command of the README, in order, in a fresh clone and shell
+	pytest tests/integration/test_readme.py
 
 test-labs: setup ## each lab once in small; beside `make test`, which stays under 5 minutes
 	pytest tests/integration/test_labs.py
