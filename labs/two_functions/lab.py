@@ -26,7 +26,7 @@ from labs.two_functions.judge import (
     tables,
     without_function,
 )
-from poster.calls.engine import RequestsEngine
+from poster.calls.requests_engine import RequestsEngine
 from poster.deploy import sam
 from poster.deploy.application import StagedApplication
 from poster.deploy.release import Release

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from poster.aws.errors import AwsError, NoPermissionError, told
 from poster.aws.stack import Outputs, Stack
 from poster.rows.collected import COLLECTED, DEPLOYMENTS, METRICS, NOT_COLLECTED, STACK_EVENTS
-from poster.rows.history import History
+from poster.rows.extent import Extent
 from poster.rows.journal import ROWS
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Between = tuple[datetime.datetime, datetime.datetime]
 
 
 def collect(
-    stack: Stack, history: History, directory: Path, parts: Collection[str] = PARTS
+    stack: Stack, extent: Extent, directory: Path, parts: Collection[str] = PARTS
 ) -> dict[str, str]:
     """Fetch the parts of a run; return what was had of each, or why it was not, and keep that too.
 
@@ -46,13 +46,14 @@ def collect(
     """
     with told():
         outputs = stack.outputs()
-    between = _between(history)
-    prefix = str(history.run.settings.get("id_prefix", ""))
+    between = _between(extent)
+    prefix = str(extent.run.settings.get("id_prefix", ""))
+    versions = sorted(filter(str.isdigit, extent.versions), key=int)
     fetched_by: dict[str, Callable[[], Iterable[Any]]] = {
         ROWS: lambda: _rows(stack, outputs, prefix),
         LOG_STREAMS: lambda: sorted(stack.log_streams(stack.log_group(outputs))),
         REPORT_LINES: lambda: _report_lines(stack, outputs, between),
-        METRICS: lambda: _metrics(stack, outputs, _versions(history), between),
+        METRICS: lambda: _metrics(stack, outputs, versions, between),
         STACK_EVENTS: lambda: _stack_events(stack, between),
         DEPLOYMENTS: lambda: _deployments(stack, between),
     }
@@ -90,24 +91,14 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime.datetime) else str(value)
 
 
-def _between(history: History) -> Between:
+def _between(extent: Extent) -> Between:
     """Return the wall-clock times of the run's first and last row, with a margin."""
-    sent = (history.first_sent_ns, history.last_sent_ns)
-    times = [0, *(step.at_ns for step in history.steps), *sent]
-    origin_s = history.run.origin_unix_ns / 1e9
+    origin_s = extent.run.origin_unix_ns / 1e9
     begin, end = (
         datetime.datetime.fromtimestamp(origin_s + at_ns / 1e9, datetime.UTC)
-        for at_ns in (min(times), max(times))
+        for at_ns in (extent.begin_ns, extent.end_ns)
     )
     return begin - _MARGIN, end + _MARGIN
-
-
-def _versions(history: History) -> list[str]:
-    """Return the versions that answered and those that the alias was at, also if none answered."""
-    answered = history.calls.select("function_version").unique().collect().to_series()
-    moved = (step.detail.get(end) for step in history.steps for end in ("from", "to"))
-    named = {version for version in (*answered, *moved) if isinstance(version, str)}
-    return sorted((version for version in named if version.isdigit()), key=int)
 
 
 def _rows(stack: Stack, outputs: Outputs, id_prefix: str) -> Iterable[dict[str, Any]]:

@@ -10,9 +10,9 @@ from poster.aws.collecting import collect as collect_parts
 from poster.aws.errors import NoPermissionError
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
+from poster.cli import extras
 from poster.errors import PosterError
-from poster.report.saving import save_result
-from poster.rows import loading
+from poster.rows.extent import extent_in
 
 
 @click.command()
@@ -25,19 +25,26 @@ def collect(directory: Path, stack_name: str | None, region: str | None) -> None
     For a run whose credentials expired before its end, and for `poster run --stack-name`. What
     cannot be had is said; run it again when it can: every part is fetched anew.
     """
-    history = loading.load(directory)
-    settings = history.run.settings
+    extent = extent_in(directory)
+    settings = extent.run.settings
     name = stack_name or settings.get("stack")
     if name is None:
         raise click.UsageError("the history names no stack: say --stack-name NAME")
     stack = Stack(str(name), AwsTarget(region or settings.get("region")))
     try:
-        had = collect_parts(stack, history, directory)
+        had = collect_parts(stack, extent, directory)
     except NoPermissionError as error:
         raise PosterError(
             f"collecting stopped: {error}; then run this again: poster collect {directory}"
         ) from error
     for part, said in had.items():
         click.echo(f"{part:<20} {said}")
+    try:
+        extras.require("report", "judging it")
+    except extras.MissingExtraError as error:
+        click.echo(f"\nNot judged: {error}; then: poster report {directory}", err=True)
+        return
+    from poster.report.saving import save_result
+
     save_result(directory)
     click.echo(f"\nJudged anew: {directory / 'report.txt'}", err=True)

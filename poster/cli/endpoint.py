@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-import requests
 
 from poster.aws.any_stack import served_by
 from poster.aws.stack import Stack
@@ -91,6 +90,8 @@ def checked_url(url: str) -> str:
     as_shown = shown(url)
     if not url.startswith(("http://", "https://")):
         raise click.UsageError(f"--endpoint {as_shown} is no http or https URL")
+    import requests  # takes as long as all the rest of a start; no help needs it
+
     try:
         return str(requests.Request("GET", url).prepare().url)
     except requests.RequestException as error:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from poster.calls.engine import Load, RequestsEngine
+from poster.calls.engine import Load
 from poster.calls.posting import Posting
+from poster.calls.requests_engine import RequestsEngine
 from poster.calls.schedule import PAUSE_S, ClosedLoop
 from poster.calls.signing import signer_for
 from poster.cli import exit_codes

@@ -48,10 +48,10 @@ from poster.gate.waiting import Question, Wait
 from poster.judge.analysis import Result
 from poster.judge.statistics import CLEAN_RUN
 from poster.report.saving import save_result
-from poster.rows import loading
 from poster.rows.address import shown
 from poster.rows.clock import boot_id
 from poster.rows.collected import NOT_COLLECTED
+from poster.rows.extent import extent_in
 from poster.rows.journal import HISTORY, Journal, point_latest_at
 from poster.rows.record import Observation, Run, Step
 
@@ -284,7 +284,7 @@ def _uncollected(stack: Stack, target: Target, directory: Path) -> str | None:
     """Collect what there is; return why the store could not be read, None where it was."""
     parts = STORE if target.name == "local" else PARTS  # an emulator counts nothing for AWS
     try:
-        had = collect(stack, loading.load(directory), directory, parts)
+        had = collect(stack, extent_in(directory), directory, parts)
     except AwsError as error:
         return f"{error}"
     reasons = (had[part] for part in STORE if had[part].startswith(NOT_COLLECTED))

@@ -19,8 +19,8 @@ MOST_BYTES = 60_000_000
 MOST_S = 0.5
 # The extra that is enough for a command.
 EXTRA_OF = {
-    **dict.fromkeys(("doctor", "init", "mark", "post", "run", "schema", "wait"), ""),
-    **dict.fromkeys(("collect", "compare", "excerpt", "export", "report"), "report"),
+    **dict.fromkeys(("collect", "doctor", "init", "mark", "post", "run", "schema", "wait"), ""),
+    **dict.fromkeys(("compare", "excerpt", "export", "report"), "report"),
     **dict.fromkeys(("experiment", "local"), "local"),
 }
 
@@ -84,9 +84,17 @@ def test_a_command_needs_no_more_than_its_extra(
 
 
 def test_the_base_install_is_small(install: Install) -> None:
+    """Apparent size: what the files hold. A disk's blocks and compiled files come on top."""
     [packages] = (install("") / "lib").glob("python*/site-packages")
     files = [path for path in packages.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert sum(path.stat().st_size for path in files) < MOST_BYTES
+
+
+def test_a_wheel_brings_the_schemas(install: Install) -> None:
+    poster = install("") / "bin" / "poster"
+    for kept in (ROOT / "docs" / "schemas").iterdir():
+        said = subprocess.run([poster, "schema", kept.stem], capture_output=True, check=True)
+        assert said.stdout == kept.read_bytes()
 
 
 def test_the_base_install_starts_quickly(install: Install, tmp_path: Path) -> None:

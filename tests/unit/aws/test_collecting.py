@@ -12,23 +12,16 @@ from test_stack import OUTPUTS, FakeAws
 from poster.aws.collecting import collect
 from poster.aws.errors import NoPermissionError
 from poster.aws.stack import Stack
-from poster.rows.history import History, observations_frame
-from poster.rows.record import Run, Step
+from poster.rows.extent import extent_of
+from poster.rows.record import Observation, Run, Step
 
 BEGIN = datetime.datetime(2026, 11, 25, 12, 0, tzinfo=datetime.UTC)
 MARGIN = datetime.timedelta(minutes=2)
 END = BEGIN + datetime.timedelta(minutes=5)
 MOVED = Step("alias-updated", 300_000_000_000, {"from": "1", "to": "2"})
-CALL = {
-    **{"seq": 1, "poster": 1, "todo_id": "abc-t01-0001", "planned_ns": 0, "sent_ns": 0},
-    **{"received_ns": 1, "outcome": "ok", "function_version": "1"},
-}
-HISTORY = History(
-    Run(
-        "r", round(BEGIN.timestamp() * 1e9), "aws", "e", "closed", 1, settings={"id_prefix": "abc-"}
-    ),
-    observations_frame([CALL]).lazy(),
-    [MOVED],
+CALL = Observation(1, 1, "abc-t01-0001", 0, 0, 1, "ok", function_version="1")
+RUN = Run(
+    "r", round(BEGIN.timestamp() * 1e9), "aws", "e", "closed", 1, settings={"id_prefix": "abc-"}
 )
 
 
@@ -68,7 +61,9 @@ class Account(FakeAws):
 
 
 def collected(account: Account, directory: Path) -> dict[str, str]:
-    return collect(Stack("todo-sample-1", account), HISTORY, directory)
+    extent = extent_of([RUN, CALL, MOVED])
+    assert extent is not None
+    return collect(Stack("todo-sample-1", account), extent, directory)
 
 
 def test_rows_logs_metrics_and_events_of_this_run_are_fetched(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from poster.calls.curl_engine import CurlEngine
-from poster.calls.engine import Engine, Load, RequestsEngine
+from poster.calls.engine import Engine, Load
 from poster.calls.posting import Posting
+from poster.calls.requests_engine import RequestsEngine
 from poster.calls.schedule import ClosedLoop
 from poster.rows.clock import RunClock
 from poster.rows.record import Observation

@@ -21,7 +21,7 @@ for brought in extras._LIBRARIES.values():
 from poster.cli.main import main
 main()
 """
-NEEDS_NOTHING = ("init", "mark", "post", "run", "schema", "wait")
+NEEDS_NOTHING = ("collect", "doctor", "init", "mark", "post", "run", "schema", "wait")
 
 
 def poster_without_extras(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -74,3 +74,14 @@ def test_every_extra_is_one_that_the_package_declares() -> None:
     for name in extras._LIBRARIES:
         assert f"\n{name} = [" in pyproject
     assert f'name = "{extras.DISTRIBUTION}"' in pyproject
+
+
+# What takes longer to import than all the rest of a start, or comes with an extra.
+SLOW = {"boto3", "numpy", "polars", "requests", "scipy"}
+
+
+@pytest.mark.parametrize("command", ["mark", "run", "wait"])
+def test_no_help_waits_for_a_library_that_is_slow_to_import(command: str) -> None:
+    code = f"import sys, poster.cli.{command}; print(*{SLOW} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (said.stdout, said.stderr) == ("\n", "")
