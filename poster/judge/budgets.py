@@ -128,7 +128,7 @@ def _outage(result: Result, history: History) -> Measured:
         return Measured(0.0, "")
     longest = max(outages, key=lambda each: each.s)
     first, last = longest.first_seq, longest.last_seq
-    return Measured(longest.s, f"from call {first} to call {last} none was answered ok")
+    return Measured(longest.s, f"from call {first} to call {last} no ok answer came")
 
 
 def _fail(result: Result, history: History) -> Measured:

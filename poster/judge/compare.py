@@ -37,7 +37,7 @@ class Line:
     stale_ci: tuple[float, float] | None
     stage_share: float | None  # stale while a canary's or linear shift's first stage was held
     stage_ci: tuple[float, float] | None
-    outage_s: float | None  # the longest of all deploys; None: every call was answered ok
+    outage_s: float | None  # the longest of all deploys; None: every call was answered ok in time
     inversions: int
     chimeras: int
     failed: int

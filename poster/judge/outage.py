@@ -1,11 +1,12 @@
 """For how long did callers get no good answer? Pure.
 
-An *outage* is a row of calls, in the order of sending, of which none was answered ok. As callers
-see it, it lasts from the last ok answer before to the first one after. The service itself was out
-for no less than from the answer to the first of these calls to the sending of the last, and for no
-more than from the sending of the last good call before to the first good answer after.
+An *outage* is a stretch from one ok answer to the next in which a call was in trouble: it was not
+answered ok, or it was kept waiting for longer than callers were used to. The service itself was out
+for no less than from the end of the first of the calls that were not answered ok to the sending of
+the last, or for as long as a call waited while nobody was answered; and for no more than from the
+sending of the last good call before to the first good answer after.
 
-Invariant: lower_s <= upper_s, and there is no outage where every call was answered ok.
+Invariant: lower_s <= s <= upper_s, and where every call was answered ok in time there is no outage.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ import polars as pl
 
 from poster.judge.evidence import under_way
 
+# A call waits for too long beyond this, and beyond twice what 99 % of the calls took before.
+PATIENCE_S = 1.0
+_USUAL = 0.99
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outage:
@@ -27,7 +32,7 @@ class Outage:
     upper_s: float | None  # None: no good answer came before it, or none after it
     first_seq: int
     last_seq: int
-    calls: int
+    calls: int  # in trouble
 
 
 def longest_outages(
@@ -35,63 +40,60 @@ def longest_outages(
 ) -> tuple[Outage | None, Outage | None]:
     """Return the longest outage over all calls, and the longest that one poster had by itself.
 
-    Those count of which a call was under way between begin and end; None where there is none.
+    Those count of which a call in trouble was under way between begin and end; None where there
+    is none.
     """
-    bad = every.filter(pl.col("outcome") != "ok").select("poster").unique().collect().to_series()
-    if bad.is_empty():
-        return None, None
-    # Calls are by seq, and stay so where they were sent at once.
-    by_sending = every.select(
+    calls = every.select(
         "seq",
         "poster",
         "sent_ns",
-        pl.col("received_ns").fill_null(pl.col("sent_ns")),
+        pl.col("received_ns").fill_null(pl.col("sent_ns")).alias("ended_ns"),
         (pl.col("outcome") == "ok").alias("ok"),
         under_way(begin_ns, end_ns).alias("within"),
-    ).sort("sent_ns", maintain_order=True)
-    over_all = by_sending.with_columns(pl.lit(0, pl.Int64).alias("poster"))
-    of_some = by_sending.filter(pl.col("poster").is_in(bad.implode()))
-    by_poster = of_some.sort("poster", maintain_order=True)
-    return _longest(_edges(over_all)), _longest(_edges(by_poster))
-
-
-def _edges(calls: pl.LazyFrame) -> pl.DataFrame:
-    """Return the calls that were not answered ok, and their neighbours."""
-    bad = ~pl.col("ok")
-    beside = bad.shift(1, fill_value=False) | bad.shift(-1, fill_value=False)
-    return calls.filter(bad | beside).collect()
-
-
-def _longest(calls: pl.DataFrame) -> Outage | None:
-    """Return the longest outage of calls that are sorted by poster and sending."""
-    ok, within = calls["ok"].to_numpy(), calls["within"].to_numpy()
-    seq, poster, sent, received = (
-        calls[name].to_numpy() for name in ("seq", "poster", "sent_ns", "received_ns")
     )
-    if ok.all():
-        return None
-    turns = (np.diff(ok.astype(np.int8)) != 0) | (np.diff(poster) != 0)
-    starts = np.concatenate([[0], np.flatnonzero(turns) + 1])
-    ends = np.concatenate([starts[1:] - 1, [ok.size - 1]])
-    bad = ~ok[starts] & (np.add.reduceat(within.astype(np.int64), starts) > 0)
-    starts, ends = starts[bad], ends[bad]
-    if starts.size == 0:
-        return None
-    before, after = np.maximum(starts - 1, 0), np.minimum(ends + 1, ok.size - 1)
-    has_before = ok[before] & (poster[before] == poster[starts])
-    has_after = ok[after] & (poster[after] == poster[starts])
-    from_ns = np.where(has_before, received[before], sent[starts])
-    to_ns = np.where(has_after, received[after], np.maximum(received[ends], sent[ends]))
-    place = int(np.argmax(to_ns - from_ns))
-    first, last = starts[place], ends[place]
-    # Calls overlap, so an answer to an earlier call may come after one to a later call.
-    lower_ns = max(0, int(sent[last] - received[first]))
-    upper_ns = max(lower_ns, int(received[after[place]] - sent[before[place]]))
+    waited_ns = pl.col("ended_ns") - pl.col("sent_ns")
+    before = calls.filter(pl.col("ok") & (pl.col("ended_ns") < begin_ns))
+    usual_ns = before.select(waited_ns.quantile(_USUAL, "higher")).collect().item() or 0
+    is_late = waited_ns > max(PATIENCE_S * 1e9, 2 * usual_ns)
+    trouble = calls.filter(pl.col("within") & (~pl.col("ok") | is_late)).collect()
+    if trouble.is_empty():
+        return None, None
+    good = calls.filter("ok").select("poster", "sent_ns", "ended_ns").collect().sort("ended_ns")
+    of_posters = (
+        _longest(own, good.filter(poster=own["poster"][0]))
+        for own in trouble.partition_by("poster")
+    )
+    return _longest(trouble, good), max(of_posters, key=lambda each: each.s)
+
+
+def _longest(trouble: pl.DataFrame, good: pl.DataFrame) -> Outage:
+    """Return the longest outage of calls in trouble among good ones that are sorted by answer."""
+    trouble = trouble.sort("sent_ns", "seq")
+    sent, answered = trouble["sent_ns"].to_numpy(), good["ended_ns"].to_numpy()
+    ended = np.maximum(trouble["ended_ns"].to_numpy(), sent + 1)  # what never ended has no length
+    # Stretch i is from edge i to edge i + 1. Before the first good answer and after the last it
+    # reaches as far as the calls in trouble do.
+    begin, end = min([*sent[:1], *answered[:1]]), max([ended.max(), *answered[-1:]])
+    edges = np.concatenate([[begin], answered, [end]])
+    first = np.searchsorted(edges, sent, side="right") - 1
+    last = np.searchsorted(edges, ended, side="left") - 1
+    covering = np.zeros(edges.size, dtype=np.int64)
+    np.add.at(covering, first, 1)
+    np.add.at(covering, last + 1, -1)
+    place = int(np.argmax(np.where(np.cumsum(covering)[:-1] > 0, np.diff(edges), -1)))
+    from_ns, to_ns = int(edges[place]), int(edges[place + 1])
+    met = (first <= place) & (place <= last)
+    bad = met & ~trouble["ok"].to_numpy()
+    between_ns = int(sent[bad].max() - ended[bad].min()) if bad.any() else 0
+    late = met & ~bad
+    waiting_ns = to_ns - max(from_ns, int(sent[late].min())) if late.any() else 0
+    is_bounded = 0 < place < answered.size
+    seq = trouble["seq"].to_numpy()[met]
     return Outage(
-        s=max(0, int(to_ns[place] - from_ns[place])) / 1e9,
-        lower_s=lower_ns / 1e9,
-        upper_s=upper_ns / 1e9 if has_before[place] and has_after[place] else None,
-        first_seq=int(seq[first]),
-        last_seq=int(seq[last]),
-        calls=int(last - first + 1),
+        s=(to_ns - from_ns) / 1e9,
+        lower_s=max(0, min(to_ns - from_ns, max(between_ns, waiting_ns))) / 1e9,
+        upper_s=(to_ns - int(good["sent_ns"][place - 1])) / 1e9 if is_bounded else None,
+        first_seq=int(seq[0]),
+        last_seq=int(seq[-1]),
+        calls=seq.size,
     )

@@ -53,7 +53,7 @@ def chimera() -> History:
 CASES: dict[str, tuple[History | str, int, float, str]] = {
     "window": ("aaa|babbb", 0, 0.1, "call 5, sent after call 4 was answered by version 2"),
     "settled": ("aaa|babb" + SETTLED, 0, 30.05, "call 5, sent after call 4"),
-    "outage": ("aaaaa|bbbb!!bb", 0, 0.3, "from call 10 to call 11 none was answered ok"),
+    "outage": ("aaaaa|bbbb!!bb", 0, 0.3, "from call 10 to call 11 no ok answer came"),
     "stale": ("aaa|babab" + SETTLED, 0, 2, "call 5, sent after call 4"),
     "inversions": ("aaa|" + "b" * 3 + "a" * 3 + "b" * 3, 0, 3, "call 7, sent after call 4"),
     "fail": ("aaaaa|bbbb!!bb", 0, 2, "call 10: HTTP 502; call 11: HTTP 502"),
