@@ -135,7 +135,7 @@ def test_intervals_cover_the_truth(setting: object) -> None:
 
 
 def test_the_table_says_where_there_was_no_window() -> None:
-    row = Coverage(SETTINGS[0], upper=1, null=0, width_s=90, stale=math.nan, band=0.99)
+    row = Coverage(SETTINGS[0], upper=1, claimed=1, null=0, width_s=90, stale=math.nan, band=0.99)
     assert table([row]).splitlines()[-1] == (
-        "| at one moment, 3/s | 100.0% | 0.0% | 90 | 0.90 | no window | 99.0% |"
+        "| at one moment, 3/s | 100.0% | 100.0% | 0.0% | 90 | 0.90 | no window | 99.0% |"
     )
