@@ -16,9 +16,12 @@ help: ## list the targets
 
 setup: $(VENV)/.done $(SAM_VENV)/.done ## make both environments from the hashed locks
 
-$(VENV)/.done: requirements/uv.txt requirements/poster.txt pyproject.toml
+$(BIN)/uv: requirements/uv.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
+	touch $@
+
+$(VENV)/.done: $(BIN)/uv requirements/poster.txt pyproject.toml
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/uv.txt requirements/poster.txt
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
 	touch $@
@@ -116,7 +119,8 @@ permissions: setup ## record what the commands call and write docs/permissions.m
 	pytest tests/rehearsal/test_aws_path.py --update-golden
 	python -m rehearsal.permissions
 
-lock: $(VENV)/.done ## resolve the pins anew
+# Without the project itself: what builds it may be what is not locked yet.
+lock: $(BIN)/uv ## resolve the pins anew
 	cd requirements && for tool in uv sam checkov; do $(LOCK) $$tool.in -o $$tool.txt; done
 	$(LOCK) --all-extras --constraint requirements/uv.txt pyproject.toml -o requirements/poster.txt
 
