@@ -98,6 +98,11 @@ def _fewest_switches(
     """Return the lowest z of both kinds of neighbours, and whether it can tell."""
     if not flags.any() or flags.all():
         return None, False
+    # After the last stale answer S is 0: no pair switches but each poster's first one after it.
+    last = int(np.flatnonzero(flags)[-1])
+    firsts = np.unique(poster[last + 1 :], return_index=True)[1]
+    kept = np.concatenate([np.arange(last + 1), last + 1 + np.sort(firsts)])
+    flags, poster = flags[kept], poster[kept]
     share = isotonic_regression(flags.astype(np.float64), increasing=False).x
     by_poster = np.argsort(poster, kind="stable")
     found = [

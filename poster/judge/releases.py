@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import NDArray
 
 from poster.rows.record import Outcome, Step, StepName
@@ -158,45 +159,40 @@ def answers_in(calls: pl.LazyFrame, clock: ClockEstimate, origin_unix_ns: int) -
     but ``MOST_OUTSIDE`` of these fit; those that do not are left out of the order. Elsewhere the
     arrivals do.
     """
-    answers = (
-        ok_answers(calls)
-        .select(
-            "seq",
-            "poster",
-            "sent_ns",
-            "received_ns",
-            "server_ms",
-            "release",
-            fits_call(clock, origin_unix_ns).alias("fits"),
-            (pl.col("connection").cast(pl.String) == "kept").alias("is_kept"),
-            *(["run"] if "run" in calls.collect_schema() else []),
-        )
-        .collect()
+    answers = ok_answers(calls).with_columns(
+        fits_call(clock, origin_unix_ns).alias("fits"),
+        (pl.col("connection").cast(pl.String) == "kept").alias("is_kept"),
     )
-    outside = answers.height - int(answers["fits"].sum())
+    counted = pl.len(), pl.col("fits").sum(), pl.col("server_ms").null_count()
+    total, fitting, timeless = answers.select(counted).collect().row(0)
+    outside = total - fitting
     by_server = (
-        answers.height > 0
-        and clock.is_steady
-        and answers["server_ms"].null_count() == 0
-        and outside <= max(1, MOST_OUTSIDE * answers.height)
+        total > 0 and clock.is_steady and timeless == 0 and outside <= max(1, MOST_OUTSIDE * total)
     )
-    is_unsaid = answers["is_kept"].null_count() == answers.height
-    taken = answers.drop_in_place  # one by one: there may be very many answers
-    names, codes = _dictionary(taken("release"))
-    received_ns, server_ms = taken("received_ns").to_numpy(), taken("server_ms")
+    # A few columns at a time, each as narrow as it can be: there may be very many answers.
+    small = answers.select(cs.by_name("seq", "poster", "run", require_all=False)).collect()
+    numbers = {column.name: column.shrink_dtype().to_numpy() for column in small}
+    del small
+    names, codes = _dictionary(answers.select("release").collect().to_series())
+    flags = answers.select("fits", "is_kept").collect()
+    is_unsaid = flags["is_kept"].null_count() == total
+    served = ["server_ms"] if by_server else []
+    times = answers.select("sent_ns", "received_ns", *served).collect()
+    taken = times.drop_in_place
+    received_ns = taken("received_ns").to_numpy()
     return Answers(
-        seq=taken("seq").shrink_dtype().to_numpy(),
-        poster=taken("poster").shrink_dtype().to_numpy(),
+        seq=numbers["seq"],
+        poster=numbers["poster"],
         sent_ns=taken("sent_ns").to_numpy(),
         received_ns=received_ns,
-        served=server_ms.to_numpy() if by_server else received_ns,
+        served=taken("server_ms").to_numpy() if by_server else received_ns,
         served_unit_ns=1_000_000 if by_server else 1,
-        in_order=taken("fits").to_numpy() | (not by_server),
+        in_order=flags["fits"].to_numpy() | (not by_server),
         release=codes,
         names=names,
         # Where rows say it of some calls, the others may have been kept.
-        is_kept=None if is_unsaid else taken("is_kept").fill_null(True).to_numpy(),
-        run=taken("run").shrink_dtype().to_numpy() if "run" in answers.columns else None,
+        is_kept=None if is_unsaid else flags["is_kept"].fill_null(True).to_numpy(),
+        run=numbers.get("run"),
     )
 
 

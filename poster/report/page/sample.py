@@ -74,7 +74,9 @@ def answered(history: History, releases: Sequence[ReleaseSeen]) -> pl.DataFrame:
         at_ns=pl.coalesce("received_ns", "sent_ns"),
         latency_ms=latency_ns / 1e6,
     )
-    return calls.with_columns(pl.col("release").cast(pl.String)).collect()
+    unseen = ("outcome", "planned_ns", "received_ns", "server_ms", "request_id", "pop", "cache")
+    named = calls.with_columns(pl.col("release").cast(pl.String))
+    return named.drop(*unseen, "connection", "remote_ip").collect()
 
 
 def whole_run(calls: pl.DataFrame, transitions: Sequence[Transition]) -> Sample:
