@@ -13,11 +13,8 @@ import argparse
 import contextlib
 import dataclasses
 import importlib.metadata
-import importlib.util
 import io
 import os
-import re
-import shlex
 import statistics
 import subprocess
 import sys
@@ -27,7 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.machine import CLIENT_CORE, ROOT, pinned, server, table, write_section
-from labs.kit.rie import Rie, rie_of
+from labs.kit.python_on_rie import PythonOnRie
+from labs.kit.rie import rie_of
 from poster.deploy.sam_tool import find_sam
 
 EVENT = (ROOT / "events" / "created.json").read_bytes()
@@ -35,18 +33,6 @@ HANDLERS = {
     "hello_world": ROOT / "hello_world",
     "published way": ROOT / "bench" / "published_handler",
 }
-_INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
-_DURATION = re.compile(r"INVOKE RTDONE\(status: success, .*duration: ([\d.]+)ms\)")
-
-_BOOTSTRAP = """\
-#!/bin/sh
-export AWS_ACCESS_KEY_ID=bench AWS_SECRET_ACCESS_KEY=bench AWS_REGION=us-east-1
-export AWS_DEFAULT_REGION=us-east-1 AWS_ENDPOINT_URL={endpoint} TABLE_NAME=bench
-export AWS_LAMBDA_FUNCTION_NAME=bench AWS_LAMBDA_FUNCTION_VERSION=1
-export AWS_LAMBDA_LOG_STREAM_NAME=bench LAMBDA_TASK_ROOT={code} PYTHONDONTWRITEBYTECODE=1
-cd {code}
-exec {python} -m awslambdaric app.lambda_handler
-"""
 
 
 @dataclasses.dataclass
@@ -57,50 +43,33 @@ class Measured:
     warm_ms: list[float] = dataclasses.field(default_factory=list)
 
 
-class Environment:
-    """One execution environment of a handler, and the log of its emulator."""
+def environment(binary: Path, code: Path, endpoint: str) -> PythonOnRie:
+    """Return an execution environment of a handler whose table is at that endpoint."""
+    variables = {"AWS_ENDPOINT_URL": endpoint, "TABLE_NAME": "bench"}
+    python = pinned([sys.executable], CLIENT_CORE)
+    return PythonOnRie(binary, code, "app.lambda_handler", variables, python)
 
-    def __init__(self, binary: Path, code: Path, endpoint: str) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        bootstrap = Path(self._folder.name) / "bootstrap"
-        python = shlex.join(pinned([sys.executable], CLIENT_CORE))
-        bootstrap.write_text(
-            _BOOTSTRAP.format(endpoint=endpoint, code=code, python=python), encoding="utf-8"
-        )
-        bootstrap.chmod(0o755)
-        self._rie = Rie(binary, bootstrap.parent, "app.lambda_handler")
-        self.log = ""
 
-    def call(self) -> None:
-        """Call once; the first call starts the handler."""
-        status, body, logged = self._rie.invoke(EVENT)
-        self.log += logged
-        if status != 200 or b'"statusCode": 200' not in body:
-            raise SystemExit(f"the handler answered {status}: {body!r}\n{self.log}")
-
-    def __enter__(self) -> Environment:
-        self._rie.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._rie.__exit__()
-        self._folder.cleanup()
+def call(started: PythonOnRie) -> None:
+    """Call once."""
+    status, body = started.call(EVENT)
+    if status != 200 or b'"statusCode": 200' not in body:
+        raise SystemExit(f"the handler answered {status}: {body!r}\n{started.log}")
 
 
 def one_round(binary: Path, endpoint: str, calls: int, measured: dict[str, Measured]) -> None:
     """Start an environment of each handler, call them in turns, add what was logged."""
     with contextlib.ExitStack() as stack:
         environments = {
-            name: stack.enter_context(Environment(binary, code, endpoint))
+            name: stack.enter_context(environment(binary, code, endpoint))
             for name, code in HANDLERS.items()
         }
         for _ in range(calls):
-            for environment in environments.values():
-                environment.call()
-    for name, environment in environments.items():
-        measured[name].init_ms += [float(init) for init in _INIT.findall(environment.log)]
-        durations = [float(duration) for duration in _DURATION.findall(environment.log)]
-        measured[name].warm_ms += durations[5:]  # the first make connections and caches
+            for started in environments.values():
+                call(started)
+    for name, started in environments.items():
+        measured[name].init_ms += started.init_ms
+        measured[name].warm_ms += started.durations_ms[5:]  # the first make connections, caches
 
 
 def package_bytes(sam: Path) -> int:
@@ -130,8 +99,6 @@ def main() -> None:
     options.add_argument("--starts", type=int, default=15)
     options.add_argument("--calls", type=int, default=100)
     chosen = options.parse_args()
-    if importlib.util.find_spec("awslambdaric") is None:
-        raise SystemExit("awslambdaric is not installed: make setup")
     sam = find_sam(print)
     binary = rie_of(sam)
     measured = {name: Measured() for name in HANDLERS}

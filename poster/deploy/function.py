@@ -14,7 +14,8 @@ What is known here is the control plane's view. Which version callers get, only 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from poster.aws.alias import Shares, clause_of, routing_of, shares_of
 from poster.aws.errors import sentence
 from poster.deploy.package import Package
+from poster.deploy.permission import Permission, gateway_permissions
 from poster.deploy.release import ConflictError, DeployError, Release
 from poster.rows.clock import Clock
 
@@ -175,6 +177,36 @@ class Function:
         """Delete a published version, whoever is still routed to it."""
         with self._call():
             self.client.delete_function(FunctionName=self.name, Qualifier=version)
+
+    def take_permissions(self) -> list[Permission]:
+        """Take the permission to invoke the alias from API Gateway; return what was taken."""
+        alias: dict[str, Any] = {"FunctionName": self.name, "Qualifier": self.alias_name}
+        taken: list[Permission] = []
+        with self._call():
+            permissions = gateway_permissions(json.loads(self.client.get_policy(**alias)["Policy"]))
+        try:
+            for each in permissions:
+                with self._call():
+                    self.client.remove_permission(**alias, StatementId=each["StatementId"])
+                taken.append(each)
+        except BaseException:
+            self.give_permissions(taken)
+            raise
+        return taken
+
+    def give_permissions(self, permissions: Sequence[Permission]) -> None:
+        """Give back what was taken."""
+        alias: dict[str, Any] = {"FunctionName": self.name, "Qualifier": self.alias_name}
+        try:
+            for each in permissions:
+                with self._call():
+                    self.client.add_permission(**alias, **each)
+        except DeployError as error:
+            ids = ", ".join(each["StatementId"] for each in permissions)
+            raise DeployError(
+                f"API Gateway may not invoke alias {self.alias_name} any more: deploy the stack"
+                f" again, or add these permissions by hand: {ids} ({error})"
+            ) from error
 
     def where_alias_stands(self) -> str:
         """Return that as a clause for an error's sentence; never raises for AWS's sake."""

@@ -29,6 +29,22 @@ def deploy(release: Release, site: Site, *, delete_old: bool = False) -> Steps:
     return with_failure_told(steps, site.clock, function.where_alias_stands)
 
 
+def deploy_with_permission_gap(release: Release, site: Site) -> Steps:
+    """Publish the release and move the alias while API Gateway may not invoke it.
+
+    A hazard: tools that replace a permission take the old one away first, and give the new one when
+    everything else is done, as Terraform does with what it must make anew. Until then API Gateway
+    answers 500 and invokes nothing (https://github.com/DataBiosphere/azul/issues/8301). The way out
+    is to add the new permission, under another statement id, before the alias moves, and to take
+    the old one away afterwards; or to leave the alias's permission alone, as ``deploy`` does.
+
+    However the deploy ends, the permission is given back, or the error says that it is not.
+    """
+    function = site.function()
+    steps = _moved_without_permission(release, site, function)
+    return with_failure_told(steps, site.clock, function.where_alias_stands)
+
+
 def deploy_latest(release: Release, site: Site) -> Steps:
     """Update the function that callers call without an alias: they see each half as it is made.
 
@@ -41,12 +57,27 @@ def deploy_latest(release: Release, site: Site) -> Steps:
 
 
 def _moved(release: Release, site: Site, function: Function, delete_old: bool) -> Steps:
-    old, new = yield from published(release, site, function)
+    package = yield from site.packed(release)
+    old, new = yield from published(release, package, site, function)
     function.move_alias(old, new, {})
     yield site.step(StepName.ALIAS_UPDATED, **{"from": old.version, "to": new})
     if delete_old:
         function.delete_version(old.version)
         yield site.step(StepName.VERSION_DELETED, version=old.version)
+    yield site.step(StepName.DEPLOY_FINISHED, marker=release.marker)
+
+
+def _moved_without_permission(release: Release, site: Site, function: Function) -> Steps:
+    package = yield from site.packed(release)
+    taken = function.take_permissions()
+    try:
+        yield site.step(StepName.PERMISSION_REMOVED)
+        old, new = yield from published(release, package, site, function)
+        function.move_alias(old, new, {})
+        yield site.step(StepName.ALIAS_UPDATED, **{"from": old.version, "to": new})
+    finally:
+        function.give_permissions(taken)
+    yield site.step(StepName.PERMISSION_ADDED)
     yield site.step(StepName.DEPLOY_FINISHED, marker=release.marker)
 
 
@@ -58,14 +89,13 @@ def _overwritten(release: Release, site: Site, function: Function) -> Steps:
 
 
 def published(
-    release: Release, site: Site, function: Function
+    release: Release, package: Package, site: Site, function: Function
 ) -> Generator[Step, None, tuple[Alias, str]]:
-    """Build the release and publish it as a version; return the alias, not moved yet, and it.
+    """Publish the packed release as a version; return the alias, not moved yet, and it.
 
     Raises DeployError, also when the alias is at that version already: Lambda publishes no new one
     for code and configuration that have not changed.
     """
-    package = yield from site.packed(release)
     yield site.step(StepName.DEPLOY_STARTED, marker=release.marker)
     seen = yield from _updated(release, package, site, function)
     new = function.publish(seen)

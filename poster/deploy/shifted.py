@@ -57,7 +57,8 @@ def deploy(release: Release, site: Site, stages: Sequence[Hold]) -> Steps:
 
 
 def _steps(release: Release, site: Site, function: Function, stages: Sequence[Hold]) -> Steps:
-    old, new = yield from published(release, site, function)
+    package = yield from site.packed(release)
+    old, new = yield from published(release, package, site, function)
     if old.weights:
         raise DeployError(
             f"alias {function.alias_name} is at {old}: another shift is under way or was left"

@@ -103,5 +103,6 @@ FORMS: dict[str, Callable[[str, str], Way]] = {
     "codedeploy:NAME": _codedeploy,
     "latest": lambda text, _: Way(text, lambda_api.deploy_latest, first=_first_without_alias),
     "delete-old": lambda text, _: Way(text, partial(lambda_api.deploy, delete_old=True)),
+    "permission-gap": lambda text, _: Way(text, lambda_api.deploy_with_permission_gap),
 }
 _AWS_ONLY = {"sam-express": "express mode", "codedeploy": "CodeDeploy"}

@@ -27,6 +27,8 @@ TELLING = (
     StepName.ALIAS_UPDATED,
     StepName.UPDATE_SUCCESSFUL,
     StepName.VERSION_DELETED,
+    StepName.PERMISSION_REMOVED,
+    StepName.PERMISSION_ADDED,
 )
 
 

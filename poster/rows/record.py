@@ -40,6 +40,8 @@ class StepName(enum.StrEnum):
     VERSION_PUBLISHED = "version-published"
     ALIAS_UPDATED = "alias-updated"
     VERSION_DELETED = "version-deleted"
+    PERMISSION_REMOVED = "permission-removed"
+    PERMISSION_ADDED = "permission-added"
     UPDATE_SUCCESSFUL = "update-successful"
     STACK_COMPLETE = "stack-complete"
     GATE_PASSED = "gate-passed"

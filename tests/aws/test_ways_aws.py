@@ -74,6 +74,7 @@ def settles_on(stack: Deployed, marker: str) -> bool:
         ("canary:50,5", [0.5, 1.0]),
         ("linear:40,2", [0.4, 0.8, 1.0]),
         ("delete-old", [1.0]),
+        ("permission-gap", [1.0]),
     ],
 )
 def test_callers_get_the_release(stack: Deployed, way: str, weights: list[float]) -> None:

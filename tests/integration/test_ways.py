@@ -7,6 +7,7 @@ they would to any stack that is there. ``latest`` needs a stack without alias, a
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -126,6 +127,18 @@ def test_delete_old_leaves_no_way_back(run: Deployed) -> None:
     assert names(steps)[-3:] == ["alias-updated", "version-deleted", "deploy-finished"]
     assert old not in run.versions()
     assert run.answered_by()[0] == "deleted"
+
+
+def test_permission_gap_gives_the_permission_back(run: Deployed) -> None:
+    def policy() -> Any:
+        asked = {"FunctionName": run.stack.outputs().function, "Qualifier": "Sample"}
+        return json.loads(run.site.stack.client("lambda").get_policy(**asked)["Policy"])
+
+    before = policy()
+    steps = run.deploy("permission-gap", "gap")
+    assert names(steps)[-3:] == ["alias-updated", "permission-added", "deploy-finished"]
+    assert policy() == before
+    assert run.answered_by()[0] == "gap"
 
 
 def test_latest_answers_without_a_version_and_shows_each_half(

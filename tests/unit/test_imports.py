@@ -41,6 +41,7 @@ ALLOWED = {
     " poster.deploy poster.local labs.kit",
     "labs.invocation_patterns": "poster.errors poster.rows poster.calls poster.judge poster.aws"
     " poster.deploy labs.kit",
+    "labs.settings": "labs.kit",
     "labs.two_functions": "poster.errors poster.rows poster.calls poster.judge poster.deploy"
     " labs.kit",
     "labs.__main__": "labs.custom_runtime labs.doors labs.invocation_patterns labs.two_functions",
@@ -88,7 +89,6 @@ PURE = [
     "poster/local/proxy_event.py",
     "poster/local/rest_api.py",
     "poster/rows/address.py",
-    "poster/rows/collected.py",
     "poster/rows/history.py",
     "poster/rows/merge.py",
     "poster/rows/record.py",

@@ -24,6 +24,8 @@ FLAGS_APART = 0.004  # steps closer than this share of the figure are one flag
 TELLING_STEPS = {
     StepName.ALIAS_UPDATED,
     StepName.VERSION_DELETED,
+    StepName.PERMISSION_REMOVED,
+    StepName.PERMISSION_ADDED,
     StepName.DEPLOY_FAILED,
     StepName.DEPLOY_FINISHED,
     StepName.GATE_PASSED,

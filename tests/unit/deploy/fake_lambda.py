@@ -13,6 +13,7 @@ import base64
 import hashlib
 import io
 import itertools
+import json
 import zipfile
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -45,6 +46,16 @@ class FakeLambda:
         self._revisions = map(str, itertools.count(100))
         self.revision = next(self._revisions)
         self.alias["RevisionId"] = next(self._revisions)
+        self.policy = [
+            {
+                "Sid": "PostTodo",
+                "Effect": "Allow",
+                "Principal": {"Service": "apigateway.amazonaws.com"},
+                "Action": "lambda:InvokeFunction",
+                "Resource": "arn:aws:lambda:us-east-1:1:function:todo:Sample",
+                "Condition": {"ArnLike": {"AWS:SourceArn": "arn:aws:execute-api:us-east-1:1:a/*"}},
+            }
+        ]
 
     # What someone else may do between two of our calls.
 
@@ -120,6 +131,26 @@ class FakeLambda:
     def get_paginator(self, name: str) -> Any:
         listed = [{"Version": version} for version in ("$LATEST", *self.versions)]
         return SimpleNamespace(paginate=lambda FunctionName: [{"Versions": listed}])
+
+    def get_policy(self, **parameters: Any) -> dict[str, Any]:
+        self._called("GetPolicy", parameters)
+        return {"Policy": json.dumps({"Statement": self.policy})}
+
+    def remove_permission(self, **parameters: Any) -> None:
+        self._called("RemovePermission", parameters)
+        self.policy = [each for each in self.policy if each["Sid"] != parameters["StatementId"]]
+
+    def add_permission(self, **parameters: Any) -> None:
+        self._called("AddPermission", parameters)
+        statement = {
+            "Sid": parameters["StatementId"],
+            "Effect": "Allow",
+            "Principal": {"Service": parameters["Principal"]},
+            "Action": parameters["Action"],
+            "Resource": f"arn:aws:lambda:us-east-1:1:function:todo:{parameters['Qualifier']}",
+            "Condition": {"ArnLike": {"AWS:SourceArn": parameters["SourceArn"]}},
+        }
+        self.policy.append(statement)
 
     def get_waiter(self, name: str) -> _Waiter:
         return _Waiter(self, name)

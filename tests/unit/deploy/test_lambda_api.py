@@ -135,7 +135,9 @@ def test_a_function_that_someone_else_changes_is_a_conflict(
     assert aws.calls.count(operation) == 1, "nothing is retried"
 
 
-@pytest.mark.parametrize("way", ["lambda-api", "canary:50,1", "delete-old", "latest"])
+@pytest.mark.parametrize(
+    "way", ["lambda-api", "canary:50,1", "delete-old", "permission-gap", "latest"]
+)
 @pytest.mark.parametrize("reads_behind", [1, 5])
 def test_reads_that_are_behind_our_own_change_are_no_conflict(
     aws: FakeLambda, way: str, reads_behind: int
@@ -201,6 +203,57 @@ def test_a_delete_that_fails_says_that_the_alias_has_moved(aws: FakeLambda) -> N
     taken = deploy(aws, "delete-old")
     assert str(taken.error).endswith("; alias Sample is at version 2")
     assert taken.steps[-1].detail["after"] == "alias-updated"
+
+
+GAP = ["GetPolicy", "RemovePermission", *CALLS, "AddPermission"]
+
+
+def test_the_permission_is_gone_while_the_release_is_published_and_back_afterwards(
+    aws: FakeLambda,
+) -> None:
+    before = list(aws.policy)
+    taken = deploy(aws, "permission-gap")
+    assert taken.error is None
+    assert aws.calls == GAP
+    assert taken.names[2:4] == ["permission-removed", "deploy-started"]
+    assert taken.names[-3:] == ["alias-updated", "permission-added", "deploy-finished"]
+    assert aws.policy == before
+
+
+@pytest.mark.parametrize("number", range(2, len(GAP) - 1), ids=lambda n: f"{n}-{GAP[n]}")
+@pytest.mark.parametrize("error", [refusal("Call", "ServiceException"), KeyboardInterrupt()])
+def test_the_permission_is_given_back_however_the_deploy_ends(
+    aws: FakeLambda, number: int, error: BaseException
+) -> None:
+    before = list(aws.policy)
+    aws.before_call = at_call(number, raising(error))
+    taken = deploy(aws, "permission-gap")
+    assert isinstance(taken.error, DeployError | KeyboardInterrupt)
+    assert aws.policy == before
+
+
+def test_the_permission_is_given_back_when_nobody_takes_the_steps(aws: FakeLambda) -> None:
+    before = list(aws.policy)
+    steps = parse_way("permission-gap").deploy(RELEASE, Stage.with_lambda(aws, SteppedClock()))
+    assert [next(steps).name for _ in range(3)][-1] == "permission-removed"
+    assert aws.policy == []
+    steps.close()
+    assert aws.policy == before
+
+
+def test_a_permission_that_could_not_be_given_back_is_not_taken(aws: FakeLambda) -> None:
+    aws.policy[0]["Condition"] = {"Bool": {"aws:SecureTransport": "true"}}
+    before = list(aws.policy)
+    taken = deploy(aws, "permission-gap")
+    assert "PostTodo has a condition, Bool aws:SecureTransport, that could" in str(taken.error)
+    assert aws.policy == before
+
+
+def test_a_permission_that_is_not_given_back_is_said(aws: FakeLambda) -> None:
+    aws.before_call = at_call(len(GAP) - 1, raising(refusal("AddPermission", "ServiceException")))
+    taken = deploy(aws, "permission-gap")
+    assert "API Gateway may not invoke alias Sample" in str(taken.error)
+    assert "AddPermission" in str(taken.error)
 
 
 def test_without_alias_configuration_is_updated_before_code(aws: FakeLambda) -> None:

@@ -21,7 +21,7 @@ from poster.deploy.ways import WayError, parse_way
 ROOT = Path(__file__).parents[3]
 FORMS = (
     "sam, sam-express, lambda-api, canary:PCT,SECONDS, linear:PCT,SECONDS, codedeploy:NAME,"
-    " latest, delete-old"
+    " latest, delete-old, permission-gap"
 )
 
 

@@ -1,0 +1,1 @@
+"""One setting of a Lambda function at a time, and what it does to callers."""
