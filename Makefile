@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors bench soak test fmt lint types template unit integration test-labs test-install test-readme test-examples rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench soak test fmt lint types template unit integration test-labs test-install test-readme test-examples rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -63,6 +63,9 @@ lab-runtime: setup ## a custom runtime with its loop, without it, and hardened
 
 lab-doors: setup ## one function entered by every door at once while it is deployed
 	python -m labs doors
+
+lab-settings: setup ## one setting of a function at a time: concurrency, init, package, permission
+	python -m labs settings
 
 bench: setup ## measure beside peers and write docs/performance.md (hey and wrk are optional)
 	python -m bench.engine

@@ -7,6 +7,7 @@ import click
 from labs.custom_runtime.lab import runtime
 from labs.doors.lab import doors
 from labs.invocation_patterns.lab import patterns
+from labs.settings.lab import settings
 from labs.two_functions.lab import two_functions
 
 
@@ -18,6 +19,7 @@ def labs() -> None:
 labs.add_command(doors)
 labs.add_command(patterns)
 labs.add_command(runtime)
+labs.add_command(settings)
 labs.add_command(two_functions)
 
 labs(prog_name="python -m labs")

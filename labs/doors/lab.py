@@ -10,18 +10,10 @@ from typing import Any
 import click
 
 from labs.doors.judge import Round, faults_in, round_of, tables
-from labs.doors.local import OWN, SAME, DoorsTarget
 from labs.doors.page import picture, write_page
+from labs.kit.doors import OWN, SAME, DoorsTarget, Journals, Posted, exchanges
 from labs.kit.workbench import Bench, Lab, LabOptions, bench, end_badly, lab_options, show
-from poster.calls.attribution import parse_source
-from poster.calls.curl_call import Exchange
-from poster.calls.curl_engine import CurlEngine
-from poster.calls.engine import Load
-from poster.calls.posting import Posting
-from poster.calls.probe import invoke_probed
-from poster.calls.request import Request
 from poster.calls.schedule import ClosedLoop
-from poster.calls.signing import signer_for
 from poster.calls.watch import Watch
 from poster.cli.experiment import RUNS
 from poster.deploy import sam
@@ -34,7 +26,7 @@ from poster.report.plots import save
 from poster.rows import loading
 from poster.rows.clock import RunClock
 from poster.rows.journal import HISTORY, Journal
-from poster.rows.record import Observation, Run
+from poster.rows.record import Run
 from poster.rows.tools import tool_versions
 
 LAB = Lab("doors", "doors", ("door",), usd=0.10)
@@ -44,7 +36,6 @@ POSTERS, PAUSE_S = 2, 0.1  # a door; closed, so that a slow emulator is not pile
 BASELINE = 20  # calls of a door before a deploy
 QUIET_S = 12.0  # of new answers alone at every door, so that settled has an upper bound
 TIMEOUT_S = 180.0
-REQUEST = Request(headers=(("Content-Type", "application/json"),), body='{"todoId": "{todo_id}"}')
 
 
 class LabError(PosterError):
@@ -72,14 +63,6 @@ def doors(**given: Any) -> None:
         faults = faults_in(rounds)
     if faults:
         end_badly(faults)
-
-
-class Journals:
-    """The histories of all doors; a step goes into each."""
-
-    def __init__(self, by_door: Mapping[str, Journal]) -> None:
-        self.by_door = by_door
-        self.clock = RunClock()
 
 
 class _Deployed:
@@ -114,19 +97,20 @@ class _Deployed:
 def _round(on: Bench, deployed: _Deployed, front_ends: str) -> Round:
     """Call every door while releases are deployed. Raises LabError and what deploys raise."""
     on.narrator.phase(f"front ends {front_ends}: calling every door")
-    exchanges = _exchanges(on, deployed.endpoints(), front_ends)
-    folders = {door: _folder(on.directory, front_ends, door) for door in exchanges}
+    called = exchanges(on, deployed.endpoints(), front_ends)
+    folders = {door: _folder(on.directory, front_ends, door) for door in called}
+    loop = ClosedLoop(POSTERS, PAUSE_S)
     with ExitStack() as opened:
         journals = Journals({})
         journals.by_door = {
             door: opened.enter_context(
                 Journal(folders[door] / HISTORY, _run(on, door, endpoint, journals.clock))
             )
-            for door, (endpoint, _) in exchanges.items()
+            for door, (endpoint, _) in called.items()
         }
         watches = {
-            door: opened.enter_context(_Posted(journals, door, *called)).watch
-            for door, called in exchanges.items()
+            door: opened.enter_context(Posted(journals, door, *how, loop)).watch
+            for door, how in called.items()
         }
         _require_answers(watches, deployed.marker, quiet_s=0.0)
         for _ in range(DEPLOYS):
@@ -136,52 +120,10 @@ def _round(on: Bench, deployed: _Deployed, front_ends: str) -> Round:
     return round_of(front_ends, {door: loading.load(path) for door, path in folders.items()})
 
 
-class _Posted(Posting):
-    """The calls of one door in the background, into its history."""
-
-    def __init__(self, journals: Journals, door: str, endpoint: str, exchange: Exchange) -> None:
-        self.watch = Watch()
-        journal = journals.by_door[door]
-
-        def saw(observation: Observation) -> None:
-            journal.write(observation)
-            self.watch.saw(observation)
-
-        load = Load(
-            endpoint,
-            tuple(range(1, POSTERS + 1)),
-            ClosedLoop(POSTERS, PAUSE_S),
-            through_proxies=exchange.sign is not None,
-        )
-        super().__init__(CurlEngine(exchange), load, journals.clock, saw, self.watch.end)
-
-
 def _require_answers(watches: Mapping[str, Watch], marker: str, quiet_s: float) -> None:
     for door, watch in watches.items():
         if not watch.wait_for(marker, BASELINE, quiet_s, TIMEOUT_S):
             raise LabError(f"door {door} was not answered by release {marker}")
-
-
-def _exchanges(
-    on: Bench, endpoints: dict[str, str], front_ends: str
-) -> dict[str, tuple[str, Exchange]]:
-    """Return where each door is called and how: signed in an account, never here."""
-    if isinstance(on.target, DoorsTarget):
-        reachable = on.target.doors(endpoints, front_ends)
-        # Fresh connections: each call lands anew, as the statistics assume.
-        return {door: (url, Exchange(REQUEST, fresh_share=1.0)) for door, url in reachable.items()}
-    client = on.target.client("lambda")
-    found = {}
-    for door, endpoint in endpoints.items():
-        if door == "invoke":
-            function, _, alias = endpoint.removeprefix(INVOKE).partition(":")
-            marker_from = parse_source("json:/marker")
-            probed = invoke_probed(client, function, alias, "{}", 1.0, marker_from)
-            found[door] = (probed.endpoint, probed.exchange)
-        else:
-            sign = None if door == "alb" else signer_for(endpoint, client.meta.region_name)
-            found[door] = (endpoint, Exchange(REQUEST, fresh_share=1.0, sign=sign))
-    return found
 
 
 def _folder(directory: Path, front_ends: str, door: str) -> Path:

@@ -85,6 +85,8 @@ class Followed:
         self._seen = routing
         if self._allocation is not None:
             self._allocation.cancel()
+        if routing == self.front_ends.newest:
+            return  # back to where callers stayed
         if environments:
             self._allocation = asyncio.create_task(self._allocate(routing, environments))
         else:

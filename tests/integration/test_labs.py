@@ -104,3 +104,13 @@ def test_every_door_sees_every_deploy(tmp_path: Path) -> None:
     (page,) = (tmp_path / "runs").glob("*/doors.html")
     assert page.read_text().count("<iframe") == 8
     assert (tmp_path / "runs" / "doors-local.svg").exists()
+
+
+def test_a_setting_shows_in_what_callers_are_told(tmp_path: Path) -> None:
+    labs = copied_labs(tmp_path)
+    parts = ("--part", "starts", "--part", "permission")
+    printed = run_lab(labs, "settings", "--rounds", "1", *parts)
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert any(line.startswith("the old one goes first (permission-gap) ") for line in lines)
+    assert any(line.endswith(" HTTP 500: Internal server error") for line in lines)
+    assert "keep connections" in kept_in(tmp_path, "settings")

@@ -41,10 +41,12 @@ ALLOWED = {
     " poster.deploy poster.local labs.kit",
     "labs.invocation_patterns": "poster.errors poster.rows poster.calls poster.judge poster.aws"
     " poster.deploy labs.kit",
-    "labs.settings": "labs.kit",
+    "labs.settings": "poster.errors poster.rows poster.calls poster.report poster.cli"
+    " poster.deploy poster.local poster.gate labs.kit",
     "labs.two_functions": "poster.errors poster.rows poster.calls poster.judge poster.deploy"
     " labs.kit",
-    "labs.__main__": "labs.custom_runtime labs.doors labs.invocation_patterns labs.two_functions",
+    "labs.__main__": "labs.custom_runtime labs.doors labs.invocation_patterns labs.settings"
+    " labs.two_functions",
     "studies.propagation": "poster.rows poster.local",
     "docs": "poster.rows poster.judge poster.report poster.cli studies.propagation",
     "bench": "poster.rows poster.report poster.deploy labs.kit docs",
@@ -96,6 +98,8 @@ PURE = [
     "studies/propagation/likelihood.py",
     "labs/invocation_patterns/stream_batches.py",
     "labs/invocation_patterns/worker_record.py",
+    "labs/settings/heard.py",
+    "labs/settings/intervals.py",
     "hello_world/todo.py",
 ]
 
@@ -112,6 +116,8 @@ FUNCTIONS = (
     "labs/*/worker/*",
     "labs/two_functions/*/*",
     "labs/doors/door/*",
+    "labs/settings/function/*",
+    "labs/settings/inits/*",
     "bench/published_handler/*",
 )
 FILES = [

@@ -112,6 +112,9 @@ def test_callers_stay_at_the_old_version_where_the_init_of_the_new_one_fails() -
         await api.ended("2", "the init failed")
         await alias.look()
         assert alias.front_ends.newest == ONE
+        api.routing = ONE
+        await alias.look()
+        assert alias.front_ends.changes == []
         api.routing = THREE
         await alias.look()
         await api.ended("3")

@@ -1,0 +1,3 @@
+"""The one line that a new release changes."""
+
+MARKER = "aaa"
