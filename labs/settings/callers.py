@@ -14,7 +14,7 @@ from pathlib import Path
 
 from labs.kit.doors import SAME, DoorsTarget, Journals, Posted, exchanges
 from labs.kit.workbench import Bench
-from labs.settings.heard import Gated, Heard
+from labs.settings.heard import KEPT, UNWARMED, Gated, Heard
 from labs.settings.subject import BROKEN, Subject, new_permission_first, rolled_back, warmed
 from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
@@ -86,16 +86,16 @@ class Callers:
         """Yield what warming does, and provisioned concurrency, with a release that is broken."""
         warm = partial(self.subject.warm, environments=ENVIRONMENTS)
         ways: dict[str, Callable[[Release, Site], Steps]] = {
-            "nothing is warmed": parse_way("lambda-api").deploy,
+            UNWARMED: parse_way("lambda-api").deploy,
             "warm after the switch": partial(warmed, warm=warm, before_the_switch=False),
             "warm before the switch": partial(warmed, warm=warm, before_the_switch=True),
         }
         for name, way in ways.items():
             yield self._release(name, way)
-        yield self._broken("no provisioned concurrency")
+        yield self._broken(UNWARMED)
         self.subject.provision(ENVIRONMENTS)
-        yield self._release("provisioned concurrency", ways["nothing is warmed"])
-        yield self._broken("provisioned concurrency")
+        yield self._release(KEPT, ways[UNWARMED])
+        yield self._broken(KEPT)
         self.subject.provision(0)
 
     def permission(self) -> Iterator[Heard]:
@@ -178,6 +178,8 @@ class Callers:
             self._steps(journals, parse_way("lambda-api").deploy(Release(BROKEN, BROKEN), site))
             journals.clock.sleep_until_ns(journals.clock.now_ns() + round(BROKEN_S * 1e9))
             self._steps(journals, rolled_back(site, before))
+            # A call that fails names no release: nothing but time tells that it is gone.
+            journals.clock.sleep_until_ns(journals.clock.now_ns() + round(QUIET_S * 1e9))
             self._require(watches, QUIET_S)
 
         return self._one_door(name, BROKEN, act)

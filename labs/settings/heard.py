@@ -14,6 +14,7 @@ import polars as pl
 
 from poster.rows.history import History
 
+UNWARMED, KEPT = "nothing is warmed", "provisioned concurrency"  # settings, as tables name them
 INIT_NS = 400_000_000  # the function's, see function/app.py
 
 

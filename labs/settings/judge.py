@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 
 from labs.kit.table import Table
-from labs.settings.heard import Gated, Heard
+from labs.settings.heard import KEPT, UNWARMED, Gated, Heard
 from labs.settings.intervals import Estimate, median, ratio
 from labs.settings.starts import BASE, VARIANTS, Start
 
@@ -145,7 +145,8 @@ def permission_table(heard: Sequence[Heard]) -> Table:
 def advice_table(starts: Starts, provisioned: Sequence[Heard]) -> Table:
     """Return what guides advise, what it did here, and what only AWS can show."""
     found = {each.setting: each for each in provisioned if each.what == "release"}
-    met = "; ".join(f"{_of(each.cold, each.calls)} with {name}" for name, each in found.items())
+    met = [_of(found[name].cold, found[name].calls) for name in (UNWARMED, KEPT) if name in found]
+    said = f"; of a deploy's calls {' without it, '.join(met)} with it" if len(met) == 2 else ""
     rows = [
         (
             "keep connections",
@@ -179,7 +180,7 @@ def advice_table(starts: Starts, provisioned: Sequence[Heard]) -> Table:
         ),
         (
             "use provisioned concurrency",
-            f"a cold answer, to a warm call; calls that met an init: {met or 'not run'}",
+            f"a cold answer, which it spares its callers, to a warm call{said}",
             f"{starts.cold_to_warm():.0f}",
             "a minute or two of allocation, weights on the alias meanwhile, the price",
         ),
@@ -201,7 +202,7 @@ def faults_in(
         if is_limited and not each.failed:
             found.append(f"a burst at {each.door} was not throttled by a concurrency of 1")
     for each in provisioned:
-        is_kept = each.setting == "provisioned concurrency"
+        is_kept = each.setting == KEPT
         if is_kept and each.what == "broken" and each.failed:
             found.append(
                 "a release whose init fails reached callers behind provisioned concurrency"

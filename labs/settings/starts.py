@@ -21,7 +21,7 @@ from labs.kit.rie import RieError
 from labs.settings.store import Store
 
 EVENT = b'{"todoId": "t01-0001"}'
-WARM_CALLS = 12
+WARM_CALLS = 25
 _MB = 1_000_000
 _FILE = "app.py"
 

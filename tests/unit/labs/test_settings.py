@@ -135,7 +135,7 @@ def test_each_advice_has_its_effect_and_what_aws_alone_can_show(starts: Starts) 
     assert effects["make packages small"] == "1.50 (1.50 to 1.50)"
     assert effects["keep connections"] == "1.00 (1.00 to 1.00)"
     assert effects["use provisioned concurrency"] == "22 (22 to 22)"  # 110 to 5
-    assert "0 of 3 with provisioned concurrency" in table.rows[-1][1]
+    assert "0 of 2 without it, 0 of 3 with it" in table.rows[-1][1]
     assert all(row[3] for row in table.rows)
 
 
@@ -149,14 +149,14 @@ def test_tables_of_deploys_have_a_row_each() -> None:
 
 
 def test_what_contradicts_the_rules_is_a_fault() -> None:
-    good = heard("a!!"), heard("a!", setting="no provisioned concurrency", what="broken")
+    good = heard("a!!"), heard("a!", setting="nothing is warmed", what="broken")
     gap = heard("a!a", setting="first (permission-gap)", what="release")
     assert faults_in([good[0]], [good[1]], [gap]) == []
     found = faults_in(
         [heard("aaa")],
         [
             heard("a!", setting="provisioned concurrency", what="broken"),
-            heard("aa", setting="no provisioned concurrency", what="broken"),
+            heard("aa", setting="nothing is warmed", what="broken"),
         ],
         [heard("aaa", setting="first (permission-gap)", what="release"), heard("!", "it stays")],
     )
