@@ -80,16 +80,19 @@ function latencyRange({ calls, bins }) {
   return found.length ? [Math.min(...found) / 1.4, Math.max(...found) * 1.4] : [1, 10];
 }
 
-// A step's stem runs down from its name, so a name goes below all that it would run into; at the
-// right edge it stands before its stem. The telling ones are placed first; where there is no room, a
-// step goes without its name. Returns the rows' height.
+// A step's stem runs down from its name, so a name goes below all that it would run into. In the left
+// half it stands after its stem, in the right half before it, and what is nearer to the edge is placed
+// first. The telling ones come before the others, which go without a name where there is no room.
+// Returns the rows' height.
 function placeSteps(steps, figure, width) {
   const placed = [];
-  const inTurn = [...steps].sort((a, b) => (b.telling - a.telling) || a.at - b.at);
+  const [first, last] = figure.all;
+  for (const step of steps) step.before = step.at > (first + last) / 2;
+  const inTurn = [...steps].sort((a, b) => (b.telling - a.telling) || (a.before - b.before)
+    || (a.before ? b.at - a.at : a.at - b.at));
   for (const step of inTurn) {
-    const x = ((step.at - figure.all[0]) / (figure.all[1] - figure.all[0])) * width;
+    const x = ((step.at - first) / (last - first)) * width;
     const length = step.label.length * LABEL_PX + 10;
-    step.before = x + length > width + LABEL_PX;
     const [begin, end] = step.before ? [x - length, x] : [x, x + length];
     const met = placed.filter((each) => each.begin < end && begin < each.end);
     const row = Math.max(0, ...met.map((each) => each.row + 1));
