@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poster.aws.errors import AwsError, NoPermissionError, told
-from poster.aws.stack import Outputs, Stack
+from poster.aws.stack import Outputs, Stack, log_group_of
+from poster.aws.target import Target
+from poster.rows.by_logs import FILTER, NAMED, version_in
 from poster.rows.collected import COLLECTED, DEPLOYMENTS, METRICS, NOT_COLLECTED, STACK_EVENTS
 from poster.rows.extent import Extent
 from poster.rows.journal import ROWS
@@ -66,6 +68,23 @@ def collect(
     return had
 
 
+def collect_versions(target: Target, function: str, extent: Extent, directory: Path) -> None:
+    """Ask the function's log which version served which request, for `poster.rows.by_logs`.
+
+    Raises AwsError.
+    """
+
+    def started() -> Iterable[dict[str, str]]:
+        group = log_group_of(target.client("lambda"), function)
+        for event in _log_events(target.client("logs"), group, FILTER, _between(extent)):
+            if (found := version_in(event["message"])) is not None:
+                yield {"request_id": found[0], "version": found[1]}
+
+    with told():
+        lines = [_json(each) for each in started()]
+    _write(directory / NAMED, lines)
+
+
 def _fetched(fetch: Callable[[], Iterable[Any]], path: Path) -> str:
     try:
         with told():
@@ -76,11 +95,15 @@ def _fetched(fetch: Callable[[], Iterable[Any]], path: Path) -> str:
         return f"{NOT_COLLECTED}{error}"
     except AwsError as error:
         return f"{NOT_COLLECTED}{error}"
-    # In one step that a reader cannot see.
+    _write(path, lines)
+    return f"{len(lines)} lines"
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    """Write them in one step that a reader cannot see."""
     staged = path.with_name(f".{path.name}")
     staged.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     staged.replace(path)
-    return f"{len(lines)} lines"
 
 
 def _json(value: Any) -> str:
@@ -108,17 +131,18 @@ def _rows(stack: Stack, outputs: Outputs, id_prefix: str) -> Iterable[dict[str, 
 
 def _report_lines(stack: Stack, outputs: Outputs, between: Between) -> Iterable[dict[str, Any]]:
     """Yield Lambda's own line about each invocation: duration, init, memory."""
-    client: CloudWatchLogsClient = stack.client("logs")
+    for event in _log_events(stack.client("logs"), stack.log_group(outputs), "REPORT", between):
+        yield {name: event.get(name) for name in ("timestamp", "logStreamName", "message")}
+
+
+def _log_events(
+    client: CloudWatchLogsClient, group: str, pattern: str, between: Between
+) -> Iterable[Any]:
     begin_ms, end_ms = (round(moment.timestamp() * 1000) for moment in between)
     pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=stack.log_group(outputs),
-        filterPattern="REPORT",
-        startTime=begin_ms,
-        endTime=end_ms,
+        logGroupName=group, filterPattern=pattern, startTime=begin_ms, endTime=end_ms
     )
-    for page in pages:
-        for event in page["events"]:
-            yield {name: event.get(name) for name in ("timestamp", "logStreamName", "message")}
+    return (event for page in pages for event in page["events"])
 
 
 def _metrics(

@@ -151,13 +151,9 @@ class Stack:
             for stream in page["logStreams"]
         ]
 
-    @told()
     def log_group(self, outputs: Outputs) -> str:
         """Return the name of the function's log group."""
-        client: LambdaClient = self.client("lambda")
-        configuration = client.get_function_configuration(FunctionName=outputs.function)
-        default = f"/aws/lambda/{outputs.function}"
-        return configuration.get("LoggingConfig", {}).get("LogGroup", default)
+        return log_group_of(self.client("lambda"), outputs.function)
 
     def physical_id(self, resource_type: str) -> str | None:
         """Return the id of the stack's resource of a type; None where there is none yet."""
@@ -193,6 +189,14 @@ class Stack:
                 return None
             raise
         return dict(stacks[0])
+
+
+@told()
+def log_group_of(client: LambdaClient, function: str) -> str:
+    """Return the name of any function's log group."""
+    configuration = client.get_function_configuration(FunctionName=function)
+    default = f"/aws/lambda/{function}"
+    return configuration.get("LoggingConfig", {}).get("LogGroup", default)
 
 
 def plain_item(item: Mapping[str, Any]) -> dict[str, Any]:

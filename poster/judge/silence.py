@@ -22,7 +22,8 @@ def why_nothing_new(calls: pl.LazyFrame) -> str:
     if pairs == [(None, None)]:
         return (
             "no answer names its release: say with --version-from where it does (header:NAME,"
-            " json:/pointer, regex:PATTERN, sha256); a header that is never there names none either"
+            " json:/pointer, regex:PATTERN, sha256), a header that is never there names none"
+            " either; or ask Lambda's log with `poster collect RUN --by-logs FUNCTION`"
         )
     if all(version == LATEST and marker is None for version, marker in pairs):
         return (

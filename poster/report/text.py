@@ -21,6 +21,7 @@ from poster.judge.transition import Quantiles, Transition
 from poster.report import account
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped
+from poster.rows.by_logs import VERSIONS_FROM
 from poster.rows.history import History
 from poster.rows.merge import Offset, offsets
 from poster.rows.record import Run, Step, StepName
@@ -145,6 +146,8 @@ def _run_lines(result: Result) -> Iterator[str]:
         f"{calls.total}: {calls.ok} ok, {calls.fail} failed, {calls.unknown} unknown"
         + (f"; {calls.probes} of them probes" if calls.probes else ""),
     )
+    if VERSIONS_FROM in run.settings:
+        yield _row("versions", f"where answers name none: from {run.settings[VERSIONS_FROM]}")
     if clock.skew_ms is None or clock.error_ms is None:
         yield _row("clock", "answers carry no server time: ordered by their arrival")
     else:

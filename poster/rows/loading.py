@@ -24,6 +24,7 @@ import msgspec
 import polars as pl
 
 from poster.rows.address import shown
+from poster.rows.by_logs import NAMED, VERSIONS_FROM
 from poster.rows.collected import READ, Collected, collected_in
 from poster.rows.history import (
     COLUMNS,
@@ -100,9 +101,13 @@ def load(path: Path) -> History:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for block in pool.map(read, itertools.count(), _spans(path, len(first), size)):
             whole.add(block)
+    calls = in_order(whole.observations).lazy() if spill is None else spill.calls()
+    if (log := path.with_name(NAMED)).exists():
+        calls = _named_by(log, calls)
+        run = msgspec.structs.replace(run, settings={**run.settings, VERSIONS_FROM: "Lambda's log"})
     return History(
         run=run,
-        calls=in_order(whole.observations).lazy() if spill is None else spill.calls(),
+        calls=calls,
         steps=sorted(whole.steps, key=lambda step: step.at_ns),
         malformed_lines=whole.malformed,
         torn_bytes=_torn_bytes(path, len(first), size),
@@ -142,6 +147,23 @@ def _collected_beside(path: Path) -> Collected | None:
             f"what was collected in {path.parent} cannot be read: {_one_line(error)}; collect it"
             f" anew: poster collect {path.parent}"
         ) from None
+
+
+def _named_by(path: Path, calls: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the calls with the version that the log names where an answer gave none."""
+    schema = {"request_id": pl.String(), "version": pl.String()}
+    try:
+        text = path.read_bytes()
+        lines = _parse(text, schema) if text.strip() else pl.DataFrame(schema=schema)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise HistoryError(
+            f"{path} cannot be read: {_one_line(error)}; make it anew with `poster collect"
+            " --by-logs`, or remove it"
+        ) from None
+    once = lines.unique("request_id", keep="last").lazy()
+    joined = calls.join(once, on="request_id", how="left", maintain_order="left")
+    version = pl.coalesce(pl.col("function_version").cast(pl.String()), pl.col("version"))
+    return joined.with_columns(function_version=version.cast(pl.Categorical())).drop("version")
 
 
 def _run_in(line: bytes, path: Path) -> Run:

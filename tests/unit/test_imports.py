@@ -91,6 +91,7 @@ PURE = [
     "poster/local/proxy_event.py",
     "poster/local/rest_api.py",
     "poster/rows/address.py",
+    "poster/rows/by_logs.py",
     "poster/rows/collected.py",
     "poster/rows/history.py",
     "poster/rows/merge.py",
