@@ -26,6 +26,7 @@ from poster.rows.record import Outcome, Step, StepName
 from poster.rows.skew import ClockEstimate, fits_call
 
 LATEST = "$LATEST"
+NEVER_NS = -(2**63)  # before any time of a run
 MOST_OUTSIDE = 0.05  # of the answers; where more disagree, the server has no one clock
 
 
@@ -35,6 +36,7 @@ class State:
 
     release: str
     switch_ns: int | None  # None: the first state, or a deploy that left no alias-updated step
+    started_ns: int = NEVER_NS  # before that it did not move
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ def course_of(answers: Answers, steps: Sequence[Step]) -> list[State]:
     for start, to, at_ns in moves:
         if start != course[-1].release:
             course.append(State(start, None))
-        course.append(State(to, at_ns))
+        course.append(State(to, at_ns, _started_ns(steps, at_ns)))
     named = {state.release for state in course}
     begins = appeared.index(course[0].release) if course[0].release in appeared else len(appeared)
     unnamed = [(place, name) for place, name in enumerate(appeared) if name not in named]
@@ -219,19 +221,43 @@ def course_of(answers: Answers, steps: Sequence[Step]) -> list[State]:
     return [*before, *course, *after]
 
 
+def _started_ns(steps: Sequence[Step], switch_ns: int) -> int:
+    """Return before when the alias cannot have moved, whatever the answers say."""
+    before = [step for step in steps if step.at_ns <= switch_ns]
+    moves = [step for step in before if step.name == StepName.ALIAS_UPDATED]
+    if len(moves) > 1 and moves[-2].detail.get("weight", 1) != 1:
+        return switch_ns  # a shift by weights is taken back: until then both were to answer
+    starts = [step.at_ns for step in before if step.name == StepName.DEPLOY_STARTED]
+    return max(starts, default=NEVER_NS)
+
+
 def ranks_of(answers: Answers, course: Sequence[State]) -> NDArray[np.int32]:
     """Return each answer's place in the course.
 
     An answer of a release that the course visits again belongs to the later visit if it came in
-    after that visit's switch, else to the earlier one.
+    after that visit's switch, or before it with no other release's answer since: a switch may be
+    stamped late, but not before its deploy started. Else it belongs to the earlier visit.
     """
     ranks = np.full(answers.seq.size, -1, dtype=np.int32)
     code_of = {name: code for code, name in enumerate(answers.names)}
     for place, state in enumerate(course):
         chosen = answers.release == code_of.get(state.release, -2)
-        due = state.switch_ns is not None and answers.received_ns > state.switch_ns
-        ranks[chosen & (due | (ranks == -1))] = place
+        again = chosen & (ranks != -1)
+        if state.switch_ns is not None and again.any():
+            since_ns = min(state.switch_ns, _since_ns(answers, ~chosen, state))
+            ranks[again & (answers.received_ns > since_ns)] = place
+        ranks[chosen & (ranks == -1)] = place
     return ranks
+
+
+def _since_ns(answers: Answers, is_other: NDArray[np.bool_], state: State) -> int:
+    """Return when the last of the others' answers was asked for, of those in by the switch.
+
+    No earlier than when the deploy started, and the switch itself where there is no such answer.
+    """
+    assert state.switch_ns is not None
+    others = answers.sent_ns[is_other & (answers.received_ns <= state.switch_ns)]
+    return max(int(others.max()), state.started_ns) if others.size else state.switch_ns
 
 
 def releases_table(calls: pl.LazyFrame) -> list[dict[str, Any]]:

@@ -463,6 +463,39 @@ def test_a_roll_back_by_steps_that_name_versions_is_clean() -> None:
     assert len(result.transitions) == 2
 
 
+@pytest.mark.parametrize("late_s", [0.1, 1, 10])
+@pytest.mark.parametrize("every", [0, 5])
+def test_a_roll_back_whose_step_is_stamped_late_is_judged_by_its_answers(
+    late_s: float, every: int
+) -> None:
+    def back(at_s: float, seq: int) -> str:
+        is_stale = every and 20 <= at_s < 22 and seq % every == 0
+        return "2" if 20 <= at_s < 40 and not is_stale else "1"
+
+    result = result_of(told(back, [moved(), moved(40 + late_s, "2", "1")]))
+    assert result.verdict == ("mixed" if every else "clean"), result.witness
+    first, second = result.transitions
+    assert first.window_s == pytest.approx(2 if every else 0, abs=0.2)
+    assert second.window_s == 0
+
+
+def test_old_answers_before_a_roll_back_had_started_are_mixed() -> None:
+    def back(at_s: float, seq: int) -> str:
+        return "2" if 20 <= at_s < 35 else "1"
+
+    rows = told(back, [moved(), moved(40, "2", "1")])
+    assert verdict(rows) == "clean"
+    assert verdict([*rows, step("deploy-started", 34)]) == "clean"
+    assert verdict([*rows, step("deploy-started", 39)]) == "mixed"
+
+
+def test_an_old_answer_shortly_before_a_roll_back_is_mixed() -> None:
+    def back(at_s: float, seq: int) -> str:
+        return "2" if 20 <= at_s < 40 and not 38 <= at_s < 38.1 else "1"
+
+    assert verdict(told(back, [moved(), moved(40, "2", "1")])) == "mixed"
+
+
 # 14. Rows that cannot be.
 
 
