@@ -35,16 +35,23 @@ class ChildLog:
 
     def tail(self) -> str:
         """Return the last lines as the end of a message; empty where there are none."""
-        size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
-        said = self._bytes_from(max(0, size - _READ_BYTES)).decode(errors="replace")
-        lines = said.strip().splitlines()[-_TAIL_LINES:]
+        lines = self._last_lines(_TAIL_LINES)
         return "\n  ".join(["\nThe end of its log:", *lines]) if lines else ""
+
+    def last_line(self) -> str:
+        """Return the last line; empty where there is none."""
+        return "".join(self._last_lines(1))
 
     def close(self) -> None:
         """Give the file back to the system."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _last_lines(self, count: int) -> list[str]:
+        size = 0 if self._file is None else os.fstat(self._file.fileno()).st_size
+        said = self._bytes_from(max(0, size - _READ_BYTES)).decode(errors="replace")
+        return said.strip().splitlines()[-count:]
 
     def _bytes_from(self, offset: int) -> bytes:
         return b"" if self._file is None else os.pread(self._file.fileno(), _READ_BYTES, offset)

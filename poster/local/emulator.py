@@ -18,12 +18,9 @@ import importlib.util
 import json
 import os
 import secrets
-import shutil
 import socket
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poster.child import Child
@@ -31,9 +28,11 @@ from poster.errors import PosterError
 from poster.local.child_log import ChildLog
 from poster.local.environment import REGION, LocalAws
 from poster.local.guard import token_header
+from poster.local.room import OUT_OF_ROOM, Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
@@ -68,6 +67,7 @@ class Emulator:
         self._environ = os.environ if environ is None else environ
         self._start_timeout_s = start_timeout_s
         self._child: Child | None = None
+        self._scratch: Scratch | None = None
         self._log = ChildLog()
         self._aws: LocalAws | None = None
 
@@ -99,6 +99,8 @@ class Emulator:
     def check(self) -> None:
         """Raise EmulatorError if it has ended by itself."""
         code = self._child.poll() if self._child else None
+        if code == OUT_OF_ROOM:
+            raise EmulatorError(f"the local AWS has ended: {self._log.last_line()}")
         if code is not None:
             raise EmulatorError(f"the local AWS ended with exit code {code}{self._log.tail()}")
 
@@ -116,6 +118,8 @@ class Emulator:
         child, self._child, self._aws = self._child, None, None
         if child is not None:
             child.stop()
+        if self._scratch is not None:
+            self._scratch.remove()
         self._log.close()
 
     def __enter__(self) -> Emulator:
@@ -127,7 +131,8 @@ class Emulator:
 
     def _start_on(self, port: int) -> None:
         _require_free(port)
-        scratch = Path(tempfile.mkdtemp(prefix="poster-local-"))
+        self._scratch = Scratch()
+        scratch = self._scratch.path
         aws = LocalAws(f"http://{HOST}:{port}", secrets.token_urlsafe(), self._region)
         edition = secrets.token_hex(8)
         log = self._log.begin()
@@ -143,7 +148,6 @@ class Emulator:
             self._await_ready(port, aws.token, edition)
         except BaseException:
             self.stop()
-            shutil.rmtree(scratch, ignore_errors=True)
             raise
         self._aws = aws
 
@@ -154,8 +158,7 @@ class Emulator:
             tail = self._log.tail()
             if code is not None and "already in use" in tail:
                 raise _port_taken(port)
-            if code is not None:
-                raise EmulatorError(f"the local AWS ended with exit code {code} at its start{tail}")
+            self.check()
             if time.monotonic() > deadline:
                 raise EmulatorError(
                     f"the local AWS did not answer within {self._start_timeout_s:g} s{tail}"

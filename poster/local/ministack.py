@@ -11,7 +11,9 @@ import asyncio
 import http.server
 import json
 import os
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,8 +21,10 @@ import ministack.app
 import ministack.services.sts
 
 from poster.local.concurrency import hold_versions_to_the_functions_limit, initialise
+from poster.local.environments import keep_to_the_room
 from poster.local.guard import FORBIDDEN, refusal, refusal_without_token
 from poster.local.lambda_api import INITIALISE_PATH
+from poster.local.room import end_without_room
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -98,6 +102,9 @@ if __name__ == "__main__":
     token = os.environ["AWS_SESSION_TOKEN"]
     # Whoever assumes a role here, as CDK does, has shown the token and goes on with it.
     ministack.services.sts._gen_session_token = lambda: token
+    scratch = Path.cwd()
+    keep_to_the_room(scratch)
+    threading.Thread(target=end_without_room, args=[scratch], daemon=True).start()
     # MiniStack's main serves what its module calls ``app``.
     ministack.app.app = guarded(initialising(ministack.app.app), token)
     ministack.app.main()

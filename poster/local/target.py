@@ -89,6 +89,9 @@ class LocalTarget:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._fleet is not None:
-            self._fleet.stop()
-        self._emulator.stop()
+        try:
+            self._emulator.check()  # why it ended by itself is why all after it failed
+        finally:
+            if self._fleet is not None:
+                self._fleet.stop()
+            self._emulator.stop()

@@ -14,10 +14,12 @@ import sys
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.session import Session
 from click.testing import CliRunner
@@ -25,10 +27,11 @@ from click.testing import CliRunner
 from poster.cli.main import main
 from poster.local import emulator as emulator_module
 from poster.local.emulator import Emulator, EmulatorError, PortTakenError
+from poster.local.room import taken_bytes
 from tests.support.local_shell import POSTER_LOCAL, poster_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from poster.local.environment import LocalAws
 
@@ -187,10 +190,15 @@ def handler(event, context):
 
 
 def deploy_function(aws: LocalAws) -> None:
+    deploy_package(aws, {"app.py": FUNCTION})
+
+
+def deploy_package(aws: LocalAws, content: dict[str, str]) -> Any:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as files:
-        files.writestr("app.py", FUNCTION)
-    client = aws.client("lambda")
+        for name, text in content.items():
+            files.writestr(name, text)
+    client = aws.client("lambda", Config(max_pool_connections=50))
     client.create_function(
         FunctionName="who",
         Runtime="python3.14",
@@ -199,6 +207,7 @@ def deploy_function(aws: LocalAws) -> None:
         Code={"ZipFile": archive.getvalue()},
     )
     client.get_waiter("function_active_v2").wait(FunctionName="who", WaiterConfig={"Delay": 1})
+    return client
 
 
 def invoke_function(aws: LocalAws) -> dict[str, str]:
@@ -325,6 +334,45 @@ def test_when_we_are_killed_nothing_is_left(tmp_path: Path, signum: int) -> None
         victim.wait(10)
     assert gone_within(5, set(started))
     assert not list(tmp_path.iterdir())
+
+
+def parallel(count: int, call: Callable[[], object]) -> list[object]:
+    with ThreadPoolExecutor(count) as callers:
+        return list(callers.map(lambda _: call(), range(count)))
+
+
+def test_many_environments_share_one_unpacked_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    size = 2_000_000
+    code = (
+        "import time\n"
+        "def handler(event, context):\n    time.sleep(1)\n    return open('data').read(1)"
+    )
+    with Emulator() as emulator:
+        client = deploy_package(emulator.aws, {"app.py": code, "data": "x" * size})
+        answers = parallel(6, lambda: client.invoke(FunctionName="who")["Payload"].read())
+        assert answers == [b'"x"'] * 6
+        assert len(list(tmp_path.glob("*/ministack-lambda-*"))) == 6
+        assert size < taken_bytes(tmp_path) < 2 * size
+
+
+def test_a_disk_with_little_room_is_not_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", tmp_path], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    try:
+        with pytest.raises(EmulatorError, match=r"^the local AWS has ended: the disk of .* has 64"):
+            Emulator().start()
+        assert not list(tmp_path.iterdir())
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
 
 
 @pytest.fixture
