@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from poster.calls.attribution import Attribution, Extractor, SourceError, parse_source
-from poster.calls.curl_call import Exchange
+from poster.calls.curl_call import Exchange, Headers
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.signing import signer_for
+from poster.report.plain import plain
 from poster.rows.address import secrets_of
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
@@ -29,17 +32,41 @@ class _SourceType(click.ParamType[Extractor]):
             self.fail(str(error), param, ctx)
 
 
-class _HeaderType(click.ParamType[tuple[str, str]]):
-    name = "header"
+class _HeadersType(click.ParamType[Headers]):
+    """A header, or @FILE with one a line: no process list shows what a file holds."""
+
+    name = "headers"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Headers:
+        # What was given is not shown where it is refused: it may hold a key.
+        if not str(value).startswith("@"):
+            return (self._header(str(value), "a header", param, ctx),)
+        file = str(value)[1:]
+        try:
+            lines = Path(file).read_text(encoding="utf-8").splitlines()
+        except OSError as error:
+            self.fail(f"cannot read {plain(file)}: {error.strerror}", param, ctx)
+        except UnicodeDecodeError:
+            self.fail(f"{plain(file)} is no text in UTF-8", param, ctx)
+        return tuple(
+            self._header(line, f"line {number} of {plain(file)}", param, ctx)
+            for number, line in enumerate(lines, 1)
+            if line
+        )
+
+    def _header(
+        self, line: str, what: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        match = _HEADER.fullmatch(str(value))
+        match = _HEADER.fullmatch(line)
         if match is None:
-            # What was given is not shown: it may hold a key.
-            self.fail("a header is of the form 'Name: value', on one line", param, ctx)
+            self.fail(f"{what} is not of the form 'Name: value', on one line", param, ctx)
         return match.group(1), match.group(2)
+
+
+def _all_of(_: click.Context, __: click.Parameter, given: tuple[Headers, ...]) -> Headers:
+    return tuple(itertools.chain(*given))
 
 
 _OPTIONS = (
@@ -52,9 +79,11 @@ _OPTIONS = (
         "--header",
         "headers",
         multiple=True,
-        type=_HeaderType(),
-        metavar="'NAME: VALUE'",
-        help="Send this header; may be repeated.",
+        type=_HeadersType(),
+        callback=_all_of,
+        metavar="'NAME: VALUE'|@FILE",
+        help="Send this header, or those of a file, one a line, so that no process list shows"
+        " them; may be repeated.",
     ),
     click.option(
         "--body",
@@ -97,7 +126,7 @@ def chosen_exchange(
     endpoint: str,
     region: str | None,
     method: str | None,
-    headers: tuple[tuple[str, str], ...],
+    headers: Headers,
     body: str | None,
     version_from: Extractor | None,
     marker_from: Extractor | None,

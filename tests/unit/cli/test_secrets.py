@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.servers import http_server, send
+import pytest
+
+from tests.support.servers import http_server, ok, send
 
 SECRETS = {
     "user": "planted-user",
@@ -76,6 +79,59 @@ def test_no_secret_of_an_endpoint_or_a_header_is_left_anywhere(tmp_path: Path) -
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert not found_in(path.read_text(errors="replace")), path
+
+
+ALL_COMMAND_LINES = (
+    "import pathlib, sys\n"
+    "for each in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n"
+    "    try: print(each.read_text(errors='replace').replace(chr(0), ' '))\n"
+    "    except OSError: pass\n"
+)
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc here")
+def test_headers_of_a_file_are_sent_and_stand_in_no_process_list(tmp_path: Path) -> None:
+    sent: list[str] = []
+
+    def note(handler: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
+        sent.append(f"{handler.headers['Authorization']}, {handler.headers['X-Tenant']}")
+        ok(handler, body)
+
+    token = secrets.token_hex()  # its own: tests beside this one have the planted ones in theirs
+    (tmp_path / "headers").write_text(f"Authorization: Bearer {token}\r\nX-Tenant: {token}\n\n")
+    (tmp_path / "look.py").write_text(ALL_COMMAND_LINES)
+    with http_server(note) as url:
+        headers = ("--endpoint", url, "--method", "POST", "--header", "@headers")
+        look = ("--", sys.executable, "look.py")
+        said = [
+            poster(tmp_path, "run", *headers, "--pause", "0", "--settle-timeout", "1", *look),
+            poster(
+                tmp_path,
+                *("wait", *headers, "--body", '{"todoId": "{todo_id}"}', "--expect", "1"),
+                *("--then", f"{sys.executable} look.py"),
+            ),
+        ]
+    assert set(sent) == {f"Bearer {token}, {token}"}
+    for text in said:
+        assert "--header @headers" in text, text
+        assert token not in text, text
+
+
+def test_a_file_of_headers_that_cannot_be_used_is_refused_without_showing_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "headers").write_text(f"X-A: 1\nAuthorization {SECRETS['token']}\n")
+    (tmp_path / "binary").write_bytes(b"X: \xff" + SECRETS["token"].encode())
+    for file, why in (
+        ("headers", "line 2 of headers is not of the form 'Name: value', on one line"),
+        ("binary", "binary is no text in UTF-8"),
+        ("none", "cannot read none: No such file or directory"),
+        (".", "cannot read .: Is a directory"),
+    ):
+        said = poster(tmp_path, "run", "--endpoint", "http://a/", "--header", f"@{file}")
+        assert why in said, said
+        assert "Traceback" not in said
+        assert not found_in(said)
 
 
 def test_no_secret_stands_in_the_error_about_it(tmp_path: Path) -> None:
