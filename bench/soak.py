@@ -2,9 +2,10 @@
 
     python -m bench.soak [MINUTES]      (10 by default; `make soak`)
 
-It ends with 0 when memory and open files stayed flat, and the history accounts for every call of
-the server's log: what was acknowledged is in it, what never left is not, and no call is in it
-twice. The server writes a call to its log when it has read it whole, before it answers.
+It ends with 0 when memory and open files stayed flat in the second half, and the history accounts
+for every call of the server's log: what was acknowledged is in it, what never left is not, and no
+call is in it twice. The server writes a call to its log when it has read it whole, before it
+answers.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from poster.rows.journal import HISTORY
 from poster.rows.record import Observation, decode
@@ -31,8 +33,18 @@ RATE_PER_S = 100
 UP_S = (1.0, 4.0)  # how long the server lives, drawn anew each time
 DOWN_S = (0.1, 1.5)
 LOOK_EVERY_S = 1.0
-GROWTH_MIB = 8.0  # of memory, from the first fifth to the last: not flat
+# In the first half memory grows to what the most calls in flight at once need; after that a call
+# leaves nothing. One object kept for every call takes more than this.
+GROWTH_BYTES_PER_CALL = 64.0
 GROWTH_FILES = 8
+
+
+class Look(NamedTuple):
+    """What was seen of the run at a moment."""
+
+    at_s: float
+    memory_mib: float
+    files: int
 
 
 def serve(port: int, log: Path) -> None:
@@ -80,15 +92,15 @@ def soak(minutes: float, folder: Path) -> bool:
     ]
     print(f"{minutes:g} min, {RATE_PER_S} calls/s planned; server killed {kills} times")
     accounted = _is_accounted_for(rows, log.read_text().split())
-    return _is_flat(looks) and accounted and running.returncode == 0
+    return is_flat(looks) and accounted and running.returncode == 0
 
 
 def _torment(
     running: subprocess.Popen[bytes], start: Callable[[], subprocess.Popen[bytes]]
-) -> tuple[list[tuple[float, int]], int]:
+) -> tuple[list[Look], int]:
     """Kill and start the server until the run ends; return what was seen of the run."""
     draw = random.Random(0)
-    looks: list[tuple[float, int]] = []
+    looks: list[Look] = []
     server, kills = start(), 0
     due = time.monotonic() + draw.uniform(*UP_S)
     look_due = time.monotonic() + 5
@@ -109,29 +121,37 @@ def _torment(
     return looks, kills
 
 
-def _look(pid: int) -> tuple[float, int]:
-    """Return a process's resident memory in MiB, and how many files it has open."""
+def _look(pid: int) -> Look:
+    """Look at a process's resident memory, and how many files it has open."""
+    now = time.monotonic()
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, files
+        return Look(now, pages * os.sysconf("SC_PAGE_SIZE") / 2**20, files)
     except OSError:  # it has just ended
-        return 0.0, 0
+        return Look(now, 0.0, 0)
 
 
-def _is_flat(looks: list[tuple[float, int]]) -> bool:
-    looks = [look for look in looks if look[1]]
-    fifth = max(1, len(looks) // 5)
-    memory, files = _medians(looks[:fifth])
-    memory_after, files_after = _medians(looks[-fifth:])
-    print(f"memory: {memory:.1f} MiB in the first fifth, {memory_after:.1f} MiB in the last")
-    print(f"open files: {files:g} in the first fifth, {files_after:g} in the last")
-    return memory_after - memory < GROWTH_MIB and files_after - files < GROWTH_FILES
-
-
-def _medians(looks: list[tuple[float, int]]) -> tuple[float, float]:
-    memory, files = zip(*looks, strict=True)
-    return statistics.median(memory), statistics.median(files)
+def is_flat(looks: list[Look]) -> bool:
+    """Say how memory and open files grew in the second half; return whether they did not."""
+    seen = [look for look in looks if look.files]
+    half = seen[len(seen) // 2 :]
+    slope = statistics.linear_regression(
+        [look.at_s for look in half], [look.memory_mib for look in half]
+    ).slope
+    bytes_per_call = slope * 2**20 / RATE_PER_S
+    quarter = max(1, len(half) // 2)
+    files, files_after = (
+        statistics.median(look.files for look in part) for part in (half[:quarter], half[-quarter:])
+    )
+    memory = [look.memory_mib for look in (seen[0], half[0], seen[-1])]
+    print("memory: {:.1f} MiB at first, {:.1f} after half the time, {:.1f} at last".format(*memory))
+    print(
+        f"in the second half: {bytes_per_call:.1f} bytes a call ({slope * 60:.3f} MiB a minute);"
+        f" more than {GROWTH_BYTES_PER_CALL:g} would be a leak"
+    )
+    print(f"open files: {files:g} in the third quarter, {files_after:g} in the last")
+    return bytes_per_call <= GROWTH_BYTES_PER_CALL and files_after - files <= GROWTH_FILES
 
 
 def _is_accounted_for(rows: list[Observation], log: list[str]) -> bool:
