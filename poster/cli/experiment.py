@@ -49,7 +49,7 @@ from poster.judge.analysis import Result
 from poster.local.target import LocalTarget, Propagation
 from poster.report.answer import answer
 from poster.report.saving import PAGE
-from poster.rows.clock import RunClock
+from poster.rows.clock import RunClock, wall_clock_moved
 from poster.rows.journal import HISTORY, new_run_directory
 from poster.rows.tools import tool_versions
 
@@ -346,4 +346,7 @@ def _run(
                     site.stack, target.region, site.sam, site.application, options.keep
                 )
             )
-        return run_experiment(plan, rig)
+        result = run_experiment(plan, rig)
+        if moved := wall_clock_moved(clock):
+            narrator.phase(moved)
+        return result

@@ -30,7 +30,7 @@ from poster.experiment.deploying import Deploying, Watched
 from poster.experiment.settling import Rule, Settling
 from poster.experiment.traffic import Traffic
 from poster.rows.address import shown
-from poster.rows.clock import RunClock
+from poster.rows.clock import RunClock, wall_clock_moved
 from poster.rows.journal import Journal
 from poster.rows.record import Observation, Step
 
@@ -180,6 +180,8 @@ class Calling:
                 deploy.settle_timeout_s,
             )
             exit_code = self._posting(posting, deploying, deploy, directory, narrator)
+            if moved := wall_clock_moved(self.clock):
+                narrator.phase(moved)
         if exit_code == exit_codes.OK and settling.calls and not settling.ok:
             click.echo(
                 f"Error: none of {settling.calls} calls was answered ok:"

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
+MOVED_S = 1.0  # of the wall clock against ours: it was set; what NTP corrects on the way is less
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -45,6 +46,17 @@ class RunClock:
         remaining_ns = at_ns - self.now_ns()
         if remaining_ns > 0:
             time.sleep(remaining_ns / 1e9)
+
+
+def wall_clock_moved(clock: Clock) -> str | None:
+    """Return a sentence where the wall clock was set since the origin, None where it was not."""
+    moved_s = (time.time_ns() - clock.origin_unix_ns - clock.now_ns()) / 1e9
+    if abs(moved_s) < MOVED_S:
+        return None
+    return (
+        f"the wall clock of this machine moved by {moved_s:+.1f} s meanwhile (it was set, or the"
+        " machine slept): calls keep their times, steps with a time of AWS's may be off by as much"
+    )
 
 
 def boot_id() -> str | None:

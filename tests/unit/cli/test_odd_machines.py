@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.server
+import itertools
 import json
 import os
 import resource
@@ -13,8 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.support.servers import http_server, ok
+from poster.cli.main import main
+from poster.rows.marking import mark
+from tests.support.servers import http_server, ok, send
 
 ROOT = Path(__file__).parents[3]
 POSTER = (sys.executable, "-m", "poster")
@@ -139,6 +144,57 @@ def test_a_limit_that_may_be_raised_is_raised(tmp_path: Path, url: str) -> None:
     )
     assert code == 0, said
     assert "fail 0" in said
+
+
+class WallClock:
+    """The machine's, which can be set."""
+
+    def __init__(self) -> None:
+        self.set_by_ns = 0
+        self._real_ns = time.time_ns
+
+    def time_ns(self) -> int:
+        return self._real_ns() + self.set_by_ns
+
+    def time(self) -> float:
+        return self.time_ns() / 1e9
+
+
+def test_a_wall_clock_that_is_set_back_under_a_run_harms_no_row_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wall, calls = WallClock(), itertools.count(1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "time_ns", wall.time_ns)
+    monkeypatch.setattr(time, "time", wall.time)
+
+    def answer(handler: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
+        if next(calls) == 5:
+            wall.set_by_ns = -60 * 10**9
+            mark(tmp_path / "one", "set-back", {})
+        said = {"marker": "aaa", "functionVersion": "1", "createdAt": wall.time_ns() // 10**6}
+        send(handler, 200, json.dumps({**json.loads(body), **said}).encode())
+
+    def said_by(*arguments: str) -> str:
+        ended = CliRunner().invoke(main, arguments)
+        assert ended.exception is None or isinstance(ended.exception, SystemExit), ended.output
+        return ended.output
+
+    with http_server(answer) as url:
+        load = ("run", "--method", "POST", "--endpoint", url, "--duration", "1", "--pause", "0.05")
+        first = said_by(*load, "--out", "one")
+        second = said_by(*load, "--out", "two", "--first-poster", "4")
+    assert "the wall clock of this machine moved by -60.0 s meanwhile" in first
+    assert "the wall clock" not in second
+    rows = list(map(json.loads, (tmp_path / "one/history.jsonl").read_text().splitlines()))
+    calls_by_seq = sorted((row["seq"], row["sent_ns"]) for row in rows if "seq" in row)
+    sent = [sent_ns for _, sent_ns in calls_by_seq]
+    (step,) = (row for row in rows if row["kind"] == "step")
+    assert len(sent) > 20
+    assert sent == sorted(sent)
+    assert 0 <= sent[0] < step["at_ns"] < sent[-1] < 10 * 10**9
+    assert "3 posters" in said_by("report", "one")
+    assert "two began 0." in said_by("report", "one", "two")  # not a minute earlier
 
 
 def test_a_folder_that_disappears_under_a_run_is_told(tmp_path: Path, url: str) -> None:
