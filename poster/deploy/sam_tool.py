@@ -53,7 +53,12 @@ def with_ours_first(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "poster"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "poster"
+    except RuntimeError:  # no HOME, and the system does not know this user
+        raise DeployError(
+            "there is no home folder to keep an environment for sam in: set HOME or XDG_CACHE_HOME"
+        ) from None
 
 
 def _make(environment: Path) -> None:

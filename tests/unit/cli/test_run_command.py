@@ -19,7 +19,7 @@ URL = "http://127.0.0.1:9/todo"
         (["--endpoint", URL, "--rate", "5", "--posters", "3"], "choose --rate (open loop) or"),
         (["--endpoint", URL, "--rate", "0"], "--rate"),
         (["--endpoint", URL, "--calls", "5"], "--calls needs --rate"),
-        (["--endpoint", URL, "--header", "no colon"], "a header is of the form 'Name: value'"),
+        (["--endpoint", URL, "--header", "no colon"], "a header is not of the form 'Name: value'"),
         (["--endpoint", URL, "--header", "A: b\r\nC: d"], "on one line"),
         (["--endpoint", URL, "--method", "GET /"], "--method GET / is no HTTP method"),
         (["--endpoint", URL, "--version-from", "X-Version"], "none of header:NAME"),

@@ -74,6 +74,16 @@ def test_a_cache_that_cannot_be_written_is_named(
         find_sam(print)
 
 
+def test_without_a_home_the_way_out_is_named(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # of no user
+    with pytest.raises(DeployError, match="set HOME or XDG_CACHE_HOME"):
+        find_sam(print)
+
+
 def test_what_lies_beside_our_python_is_found_whatever_the_shells_path_is() -> None:
     ours = str(sam_tool.BESIDE_US)
     assert with_ours_first({"PATH": "/usr/bin"})["PATH"] == f"{ours}:/usr/bin"
