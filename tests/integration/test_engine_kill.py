@@ -109,7 +109,7 @@ def interrupt(process: subprocess.Popen[str], signals: list[int]) -> tuple[int, 
     for number in signals:
         process.send_signal(number)
         time.sleep(0.4)
-    said, complained = process.communicate(timeout=20)
+    said, complained = process.communicate(timeout=100)
     return process.returncode, said, complained
 
 
@@ -153,7 +153,7 @@ def test_a_full_disk_stops_the_run_with_one_sentence_and_keeps_what_was_written(
 
     with http_server(ok) as url:
         process = poster_run(url, tmp_path / "run", "--pause", "0", limit=small_files_only)
-        _, complained = process.communicate(timeout=30)
+        _, complained = process.communicate(timeout=100)
     assert process.returncode == exit_codes.ERROR
     assert complained.splitlines()[-1].startswith("Error: cannot write ")
     assert "Traceback" not in complained
@@ -164,7 +164,7 @@ def test_a_full_disk_stops_the_run_with_one_sentence_and_keeps_what_was_written(
 def test_a_place_that_cannot_be_a_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     process = poster_run(unused_url(), tmp_path / "file" / "run")
-    _, complained = process.communicate(timeout=30)
+    _, complained = process.communicate(timeout=100)
     assert process.returncode == exit_codes.ERROR
     assert complained.splitlines()[-1].startswith("Error: cannot create ")
 
@@ -183,7 +183,7 @@ def test_the_command_reads_the_version_of_any_api(tmp_path: Path) -> None:
     with http_server(answer_200_with_header("X-Version", "42")) as url:
         options = ["--rate", "50", "--duration", "0.5", "--version-from", "header:X-Version"]
         process = poster_run(url, tmp_path / "run", *options)
-        process.communicate(timeout=30)
+        process.communicate(timeout=100)
     assert process.returncode == 0
     rows, _ = rows_in(tmp_path / "run")
     assert len(rows) == 25

@@ -101,7 +101,8 @@ def test_a_command_that_fails_shows_its_code_and_last_lines_and_the_calls_are_ju
     assert result.exit_code == 4
     assert "| uploading" in result.stderr
     assert "the command ended with 7" in result.stderr
-    assert "Clean: " in result.stdout
+    # Not the verdict: two calls that were under way at once may be read in either order.
+    assert "deploy 1: s3 -> s4" in result.stdout
     _, steps = rows(tmp_path)
     assert (steps[-1].name, steps[-1].detail) == ("deploy-failed", {"exit_code": 7})
 
@@ -226,7 +227,7 @@ def test_ctrl_c_stops_the_command_and_then_the_calls(tmp_path: Path, url: str) -
     until(process, "| up")
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=100)
     assert process.returncode == 130
     assert "to stop" in said
     assert "KeyboardInterrupt" in (tmp_path / "out" / "deploy.log").read_text()
@@ -243,7 +244,7 @@ def test_a_second_ctrl_c_ends_a_command_that_does_not_stop(tmp_path: Path, url: 
     process.send_signal(signal.SIGINT)
     until(process, "to stop")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=100)
     assert process.returncode == 130
     assert rows(tmp_path)[1][-1].name == "deploy-failed"
 
@@ -256,7 +257,7 @@ def test_ctrl_c_before_and_after_the_command_leaves_whole_rows(
     process = started(tmp_path, url, *slow, "--", sys.executable, "-c", "pass")
     until(process, phase)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=100)
     assert process.returncode == 130
     rows(tmp_path)
 
@@ -269,7 +270,7 @@ def test_until_settled_ends_with_a_deploy_that_was_made_elsewhere(
     new = release.with_name("new")
     new.write_text("s4")
     new.replace(release)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=100)
     assert "Clean: " in out or "Unknown" in out
     calls, _ = rows(tmp_path)
     assert {call.function_version for call in calls} == {"s3", "s4"}

@@ -20,7 +20,7 @@ POSTER = [sys.executable, "-m", "poster"]
 
 def poster(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*POSTER, *arguments], cwd=cwd, capture_output=True, text=True, timeout=30
+        [*POSTER, *arguments], cwd=cwd, capture_output=True, text=True, timeout=100
     )
 
 
@@ -41,7 +41,7 @@ def test_the_published_poster_posts_until_finish_txt_appears(tmp_path: Path) -> 
         )
         time.sleep(1.5)
         (tmp_path / "finish.txt").touch()
-        said, _ = posting.communicate(timeout=10)
+        said, _ = posting.communicate(timeout=100)
     counted, none = said.splitlines()
     assert int(counted.removeprefix("ok: ")) > 0
     assert none == "ng: 0"
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_a_run_with_a_whole_history(tmp_path: Path) -> None:
         while not history.exists() or history.read_text().count("\n") < 10:
             time.sleep(0.05)
         running.send_signal(2)
-        said, narrated = running.communicate(timeout=10)
+        said, narrated = running.communicate(timeout=100)
     assert running.returncode == 0, narrated
     assert said == "out/history.jsonl\n"
     lines = history.read_text().splitlines()
@@ -140,7 +140,7 @@ def test_without_credentials_a_real_run_says_so_and_makes_nothing(tmp_path: Path
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
     )
     assert result.returncode == 9
     assert result.stderr.endswith(
@@ -157,7 +157,7 @@ def test_without_a_region_a_real_run_says_so(tmp_path: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
     )
     assert result.returncode == 2
     assert "no region is set: pass --region" in result.stderr

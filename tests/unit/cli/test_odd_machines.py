@@ -208,7 +208,7 @@ def test_a_folder_that_disappears_under_a_run_is_told(tmp_path: Path, url: str) 
         while not (tmp_path / "out/history.jsonl").exists():
             time.sleep(0.05)
         shutil.rmtree(tmp_path / "out")
-        _, said = running.communicate(timeout=30)
+        _, said = running.communicate(timeout=100)
     assert running.returncode == 5
     assert said.endswith("out/history.jsonl was removed while it was written: its rows are lost\n")
 

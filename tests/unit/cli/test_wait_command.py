@@ -330,7 +330,7 @@ def test_interrupted_never_runs_what_follows(signum: signal.Signals, tmp_path: P
         assert "asking http://" in waiting.stderr.readline()
         time.sleep(0.3)
         waiting.send_signal(signum)
-        out, err = waiting.communicate(timeout=10)
+        out, err = waiting.communicate(timeout=100)
     assert (waiting.returncode, out) == (exit_codes.INTERRUPTED, "")
     assert err == "Error: interrupted; what was to follow was not done\n"
     assert not (tmp_path / "done").exists()
