@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from poster.calls.open_files import make_room
 from poster.cli import exit_codes, extras
@@ -72,10 +73,24 @@ class _Commands(click.Group):
         """Return the command, which its module holds under its own name."""
         if name not in COMMANDS:
             return None
-        with extras.named_for(f"poster {name}"):
-            module = importlib.import_module(f"poster.cli.{name}")
+        try:
+            with extras.named_for(f"poster {name}"):
+                module = importlib.import_module(f"poster.cli.{name}")
+        except extras.MissingExtraError:
+            if ctx is not None and ctx.resilient_parsing:  # somebody pressed the tab key
+                return None
+            raise
         command: click.Command = getattr(module, name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names without importing what they stand for."""
+        named = [
+            CompletionItem(name, help=_summary(name))
+            for name in self.list_commands(ctx)
+            if name.startswith(incomplete)
+        ]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what each subcommand does, read from its source: importing them all is slow.

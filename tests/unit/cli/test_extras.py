@@ -19,7 +19,7 @@ from poster.cli import extras
 for brought in extras._LIBRARIES.values():
     sys.modules.update(dict.fromkeys(brought))
 from poster.cli.main import main
-main()
+main(prog_name="poster")
 """
 NEEDS_NOTHING = ("collect", "doctor", "init", "mark", "post", "run", "schema", "wait")
 
@@ -74,6 +74,25 @@ def test_every_extra_is_one_that_the_package_declares() -> None:
     for name in extras._LIBRARIES:
         assert f"\n{name} = [" in pyproject
     assert f'name = "{extras.DISTRIBUTION}"' in pyproject
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("poster s", ["schema"]),
+        ("poster ", sorted(COMMANDS)),
+        ("poster schema h", ["history"]),
+        ("poster report --fo", []),  # its module cannot be imported
+    ],
+)
+def test_a_shell_completes_in_a_base_install_too(
+    words: str, completed: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": f"{words.count(' ')}"}
+    for name, value in {**asked, "_POSTER_COMPLETE": "bash_complete"}.items():
+        monkeypatch.setenv(name, value)
+    said = poster_without_extras(cwd=tmp_path)
+    assert (said.stdout.split(), said.stderr) == ([f"plain,{each}" for each in completed], "")
 
 
 # What takes longer to import than all the rest of a start, or comes with an extra.
