@@ -9,7 +9,7 @@ export SAM_CLI_TELEMETRY := 0
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench soak test fmt lint types template unit integration test-labs test-install test-readme test-examples rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench bench-scale soak test fmt lint types template unit integration test-labs test-install test-readme test-examples rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -72,6 +72,9 @@ bench: setup ## measure beside peers and write docs/performance.md (hey and wrk 
 	python -m bench.schedule
 	python -m bench.handler
 	python -m bench.report
+
+bench-scale: setup ## Locust's master and two workers beside poster run, into docs/scale.md
+	python -m bench.scale
 
 test: lint types template unit integration ## everything CI checks
 

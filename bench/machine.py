@@ -47,16 +47,30 @@ def pinned(command: Sequence[str], core: int | None) -> list[str]:
 
 def run(command: Sequence[str], core: int | None = CLIENT_CORE) -> Cost:
     """Run a command on a core and return what it cost. Raises CalledProcessError."""
+    return run_all([command], core)[0]
+
+
+def run_all(commands: Sequence[Sequence[str]], core: int | None = CLIENT_CORE) -> list[Cost]:
+    """Run commands at the same time and return what each cost. Raises CalledProcessError."""
     started = time.monotonic()
-    with subprocess.Popen(
-        pinned(command, core), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
-    ) as process:
-        assert process.stdout is not None
-        output = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with contextlib.ExitStack() as running:
+        processes = [running.enter_context(_started(pinned(each, core))) for each in commands]
+        return [_ended(process, started) for process in processes]
+
+
+def _started(command: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+    )
+
+
+def _ended(process: subprocess.Popen[str], started: float) -> Cost:
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, output)
+        raise subprocess.CalledProcessError(process.returncode, process.args, output)
     return Cost(time.monotonic() - started, _cpu_s(used), used.ru_maxrss / 1024, output)
 
 
@@ -81,10 +95,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return in_markdown(head, rows, right=head[1:])
 
 
-def write_section(name: str, text: str) -> None:
+def write_section(name: str, text: str, page: Path = PAGE) -> None:
     """Put a benchmark's section into the page, in place of its last one."""
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(filled(page, name, f"{text.strip()}\n\n{_machine()}\n"), encoding="utf-8")
+    written = page.read_text(encoding="utf-8")
+    page.write_text(filled(written, name, f"{text.strip()}\n\n{_machine()}\n"), encoding="utf-8")
     print(text)
 
 

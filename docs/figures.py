@@ -16,6 +16,7 @@ import msgspec
 
 from docs.json_schemas import schemas
 from docs.rooms import picture
+from docs.scale_plan import plan
 from docs.sections import filled
 from poster.cli import exit_codes
 from poster.judge.analysis import analyse
@@ -49,6 +50,7 @@ def sections() -> list[tuple[str, str, str]]:
         ("CONTRIBUTING.md", "rooms", picture(_allowed())),
         ("docs/pipelines.md", "budgets", _budgets()),
         ("docs/pipelines.md", "exit codes", _exit_codes()),
+        ("docs/scale.md", "plan", plan()),
     ]
 
 

@@ -48,8 +48,9 @@ ALLOWED = {
     "labs.__main__": "labs.custom_runtime labs.doors labs.invocation_patterns labs.settings"
     " labs.two_functions",
     "studies.propagation": "poster.rows poster.local",
-    "docs": "poster.rows poster.judge poster.report poster.cli studies.propagation",
-    "bench": "poster.rows poster.report poster.deploy labs.kit docs",
+    "docs": "poster.judge poster.report poster.gate poster.aws poster.rows poster.cli"
+    " studies.propagation",
+    "bench": "poster.rows poster.judge poster.report poster.deploy labs.kit docs",
     "rehearsal": "poster.aws poster.local",
 }
 
