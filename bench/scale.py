@@ -102,7 +102,8 @@ def main() -> None:
 
 def _section(found: dict[str, list[Measured]], seconds: int) -> str:
     def median(name: str, field: str) -> float:
-        return statistics.median(getattr(each, field) for each in found[name])
+        values: list[float] = [getattr(each, field) for each in found[name]]
+        return statistics.median(values)
 
     lines = [
         [
