@@ -102,7 +102,7 @@ integration: setup
 	pytest -n 2 --dist loadscope tests/integration $(BESIDE:%=--ignore tests/integration/%)
 
 test-examples: setup ## the examples that take a minute or more
-	pytest tests/examples
+	pytest -n 2 --dist loadfile tests/examples
 
 test-install: setup ## the wheel and each extra in an environment of its own, and an experiment from it
 	pytest tests/integration/test_install.py

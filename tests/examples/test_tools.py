@@ -16,7 +16,7 @@ import pytest
 from tests.support.local_shell import poster_local
 
 ROOT = Path(__file__).parents[2]
-LAG = "uniform:0,3"
+LAG = "uniform:0,5"
 pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from poster.cli.run import run
 from poster.cli.wait import wait
 
 ROOT = Path(__file__).parents[3]
@@ -41,6 +42,19 @@ def test_every_command_parses(file: str) -> None:
     for command in commands:
         context = wait.make_context("wait", shlex.split(command)[1:])
         assert isinstance(context, click.Context)
+
+
+READMES = sorted((ROOT / "examples").glob("*/README.md"))
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
+def test_a_tools_deploy_is_watched_with_options_that_there_are(readme: Path) -> None:
+    commands = re.findall(r"&& (poster run .*)$", readme.read_text("utf-8"), re.MULTILINE)
+    assert commands
+    for command in commands:
+        context = run.make_context("run", shlex.split(command)[2:])
+        assert context.params["command"]
+        assert context.params["stack_name"] or context.params["function_name"]
 
 
 @pytest.mark.parametrize(
