@@ -13,8 +13,10 @@ import dataclasses
 import polars as pl
 
 from poster.rows.history import History
+from poster.rows.record import StepName
 
 UNWARMED, KEPT = "nothing is warmed", "provisioned concurrency"  # settings, as tables name them
+MIXED_NS = 2_500_000_000  # from the switch: both versions are called; the lag is shorter
 INIT_NS = 400_000_000  # the function's, see function/app.py
 
 
@@ -44,6 +46,17 @@ class Heard:
         return self._count(pl.col("cold_start").fill_null(False) & (took >= INIT_NS))
 
     @property
+    def before_switch(self) -> tuple[int, int]:
+        """Return how many failed of how many calls, until the alias moved."""
+        return self._failed_of(pl.col("sent_ns") < self._switch_ns)
+
+    @property
+    def at_switch(self) -> tuple[int, int]:
+        """Return how many failed of how many calls, while both versions were called."""
+        since_ns = pl.col("sent_ns") - self._switch_ns
+        return self._failed_of((since_ns >= 0) & (since_ns < MIXED_NS))
+
+    @property
     def answer(self) -> str:
         """Return what most of those that failed were told; "-" where none was."""
         failed = self.history.observations.filter(pl.col("outcome") == "fail")
@@ -55,6 +68,15 @@ class Heard:
         """Return the seconds from the first failed call to the last, by when they were sent."""
         sent = self.history.observations.filter(pl.col("outcome") == "fail")["sent_ns"].to_list()
         return (max(sent) - min(sent)) / 1e9 if sent else 0.0
+
+    @property
+    def _switch_ns(self) -> int:
+        return next(
+            step.at_ns for step in self.history.steps if step.name == StepName.ALIAS_UPDATED
+        )
+
+    def _failed_of(self, which: pl.Expr) -> tuple[int, int]:
+        return self._count(which & (pl.col("outcome") == "fail")), self._count(which)
 
     def _count(self, which: pl.Expr) -> int:
         return self.history.observations.filter(which).height

@@ -88,13 +88,16 @@ def reserved_tables(heard: Sequence[Heard], gated: Sequence[Gated]) -> list[Tabl
         rows.append(
             (
                 *(setting, door, _of(burst.failed, burst.calls)),
-                *(_of(deploy.failed, deploy.calls), answer),
+                *(_of(*deploy.before_switch), _of(*deploy.at_switch), answer),
             )
         )
     callers = Table(
         "Reserved concurrency (modelled by AWS's rule: calls under way of all versions and"
         " aliases): calls turned away",
-        ("reserved", "door", "of a burst at once", "of two posters a door, under a deploy", "told"),
+        (
+            *("reserved", "door", "of a burst at once", "of two posters a door, before the switch"),
+            *("in the 2.5 s after it, while both versions are called", "told"),
+        ),
         rows,
     )
     gate = Table(

@@ -24,7 +24,14 @@ from tests.support.deployed import Deployed, names
 
 pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
-BY_THE_API = ("lambda-api", "canary:50,0.2", "linear:50,0.2", "delete-old", "latest")
+BY_THE_API = (
+    "lambda-api",
+    "canary:50,0.2",
+    "linear:50,0.2",
+    "delete-old",
+    "permission-gap",
+    "latest",
+)
 BY_SAM = ("sam",)
 _numbers = itertools.count()
 

@@ -114,17 +114,22 @@ def test_a_call_met_an_init_if_it_was_its_environments_first_and_took_as_long() 
 def test_a_limit_has_a_row_a_door_and_the_gate_a_row_a_limit() -> None:
     calls = [
         heard("a!!!"),
-        heard("aaa!", what="deploy"),
+        heard("aaa!aa|b!!", what="deploy"),
         heard("aaaa", setting="unset"),
-        heard("aaaa", setting="unset", what="deploy"),
+        heard("aa|bb", setting="unset", what="deploy"),
     ]
     gated = [Gated("1", "broken", 2.0, 1, 40, 20, "why")]
     doors, gate = reserved_tables(calls, gated)
     assert [list(row) for row in doors.rows] == [
-        ["1", "rest-api", "3 of 4", "1 of 4", "HTTP 502"],
-        ["unset", "rest-api", "0 of 4", "0 of 4", "-"],
+        ["1", "rest-api", "3 of 4", "1 of 6", "2 of 3", "HTTP 502"],
+        ["unset", "rest-api", "0 of 4", "0 of 2", "0 of 2", "-"],
     ]
     assert list(gate.rows[0]) == ["1", "broken", "2.0 s", "1", "40", "20"]
+
+
+def test_calls_long_after_the_switch_are_not_the_switchs() -> None:
+    found = heard(f"aa!|b!{'_' * 30}!!", what="deploy")
+    assert (found.before_switch, found.at_switch, found.failed) == ((1, 3), (1, 2), 4)
 
 
 def test_each_advice_has_its_effect_and_what_aws_alone_can_show(starts: Starts) -> None:
