@@ -249,6 +249,18 @@ def test_a_permission_that_could_not_be_given_back_is_not_taken(aws: FakeLambda)
     assert aws.policy == before
 
 
+def test_of_two_permissions_the_first_is_given_back_where_the_second_cannot_be_taken(
+    aws: FakeLambda,
+) -> None:
+    aws.policy.append({**aws.policy[0], "Sid": "GetTodo"})
+    before = list(aws.policy)
+    aws.before_call = at_call(2, raising(refusal("RemovePermission", "ServiceException")))
+    taken = deploy(aws, "permission-gap")
+    assert isinstance(taken.error, DeployError)
+    assert sorted(each["Sid"] for each in aws.policy) == sorted(each["Sid"] for each in before)
+    assert "PublishVersion" not in aws.calls
+
+
 def test_a_permission_that_is_not_given_back_is_said(aws: FakeLambda) -> None:
     aws.before_call = at_call(len(GAP) - 1, raising(refusal("AddPermission", "ServiceException")))
     taken = deploy(aws, "permission-gap")
