@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import tempfile
@@ -17,15 +16,12 @@ from urllib.parse import urlsplit
 from poster.local.emulator import Emulator
 from poster.local.guard import token_header
 from rehearsal.calls import EXECUTE_API, Call, call_in
+from rehearsal.connections import Connections
 from rehearsal.hosts import path_on_ministack
 from rehearsal.proxy import Answer, Proxy, Request
 
 REGION = "us-east-1"
 _TIMEOUT_S = 60.0
-# What MiniStack takes for something else is answered here.
-_NOT_CARRIED = {
-    ("lambda", "ListProvisionedConcurrencyConfigs"): b'{"ProvisionedConcurrencyConfigs": []}'
-}
 _PATIENCE_S = 5.0  # an update waits so long for calls to end
 _UPDATES = {"UpdateFunctionCode", "UpdateFunctionConfiguration"}
 # Of one connection only; the other end has its own. MiniStack would look for a bucket in Host.
@@ -58,7 +54,6 @@ class RehearsedAws:
         self._emulator = Emulator(region=REGION)
         self._proxy = Proxy(self._answer)
         self._door = _Door()
-        self._connections = threading.local()
         self._opened = ExitStack()
         self._bundle = Path()
         self._sams_own = Path()
@@ -101,6 +96,8 @@ class RehearsedAws:
             self._proxy.write_ca_bundle(self._bundle)
             self._sams_own = _asked_for_news(Path(scratch) / "sam")
             opened.enter_context(self._emulator)
+            port = urlsplit(self._emulator.endpoint).port or 0
+            self._connections = Connections(port, _TIMEOUT_S)
             opened.enter_context(self._proxy)
             self._opened = opened.pop_all()
         return self
@@ -111,9 +108,6 @@ class RehearsedAws:
     def _answer(self, request: Request) -> Answer:
         call = call_in(request)
         self.calls.append((request.command, call))
-        not_carried = _NOT_CARRIED.get((call.service, call.operation))
-        if not_carried is not None:
-            return Answer(200, (("Content-Type", "application/json"),), not_carried)
         with self._door.passed_by(call):
             return self.contrary(request, call, self._forward)
 
@@ -121,15 +115,10 @@ class RehearsedAws:
         path = path_on_ministack(request.host, request.path)
         headers = {k: v for k, v in request.headers if k.lower() not in _OF_A_CONNECTION}
         headers |= token_header(self._emulator.aws.token)
-        # Each of the proxy's threads serves one connection, one request after the other.
-        kept: http.client.HTTPConnection | None = getattr(self._connections, "kept", None)
-        if kept is None:
-            port = urlsplit(self._emulator.endpoint).port
-            kept = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
-            self._connections.kept = kept
-        kept.request(request.method, path, request.body, headers)
-        answer = kept.getresponse()
-        body = answer.read()
+        with self._connections.one() as connection:
+            connection.request(request.method, path, request.body, headers)
+            answer = connection.getresponse()
+            body = answer.read()
         # The length stays: the answer to a HEAD has one, and no body.
         dropped = _OF_A_CONNECTION - {"content-length"}
         passed_on = tuple((k, v) for k, v in answer.getheaders() if k.lower() not in dropped)

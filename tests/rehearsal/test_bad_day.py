@@ -30,7 +30,7 @@ def test_an_experiment_on_a_bad_day_ends_with_a_right_report(
     done = rehearsal.poster(
         "experiment",
         *("experiment", "--target", "aws", "--region", "us-east-1", "--yes", "--app", str(ROOT)),
-        *("--strategy", way, "--deploys", "1", "--posters", "8", "--pause", "0.1"),
+        *("--strategy", way, "--deploys", "1", "--pause", "0.2"),
         *("--error-budget", "10000"),  # callers are refused all day; a shift is not to go back
         folder=f"{way} {seed}",
     )

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
 STACK = ("--stack-name", "todo-sample-971", "--region", REGION)
 EXPERIMENT = ("experiment", "--target", "aws", "--region", REGION, "--app", str(ROOT))
-WAIT = ("wait", *STACK, "--rate", "200", "--timeout", "60")
+WAIT = ("wait", *STACK, "--rate", "100", "--timeout", "200")
 
 
 class Commands(Rehearsal):
@@ -86,7 +86,7 @@ def test_a_stack_that_an_abandoned_change_set_left_is_new(commands: Commands) ->
     "command",
     [
         EXPERIMENT,
-        ("run", *STACK, "--duration", "1"),
+        ("run", *STACK, "--rate", "20", "--calls", "10"),
         ("wait", *STACK, "--timeout", "2"),
         ("post", "1", *STACK),
     ],
@@ -123,7 +123,7 @@ def test_a_refusal_ends_every_command_with_its_cause_and_the_way_out(
 
 @pytest.mark.parametrize(
     "command",
-    [("run", *STACK, "--duration", "1"), ("wait", *STACK, "--print-version")],
+    [("run", *STACK, "--rate", "20", "--calls", "10"), ("wait", *STACK, "--print-version")],
     ids=lambda command: command[0],
 )
 def test_a_throttle_that_passes_is_no_event(commands: Commands, command: tuple[str, ...]) -> None:
@@ -144,7 +144,7 @@ def test_a_run_counts_what_callers_were_refused_and_its_report_names_the_throttl
         contrary.waf(share=0.1, seed=3),
     ]
     day = contrary.one_after_the_other(list(refusing))
-    done = commands.under(day, "run", *STACK, "--rate", "40", "--duration", "3")
+    done = commands.under(day, "run", *STACK, "--rate", "40", "--calls", "120")
     assert done.exit_code == 0, done.said
     run = commands.poster("run", "report", "--format", "json", "runs/latest")
     calls: dict[str, Any] = json.loads(run.printed)["calls"]
