@@ -21,8 +21,10 @@ from poster.report.plain import plain
 from poster.rows.record import Observation, Step
 
 PLAIN_EVERY_S = 10.0
+MOST_NAMED = 12  # releases in the line; an API may name another one with every answer
 FEWEST_FAILED = 10  # without one ok among them, before we say why
 LATEST = "$LATEST"
+OTHERS = "others"
 
 
 _QUIET = "poster.quiet"
@@ -59,9 +61,16 @@ class LiveCounts:
         """Count many calls."""
         with self._lock:
             self.outcomes.update([row.outcome for row in observations])
-            names = [_name(row) if row.outcome == "ok" else None for row in observations]
-            self.releases.update(name for name in names if name is not None)
-            self.strip.add_all(names)
+            self.strip.add_all([self._counted(row) for row in observations])
+
+    def _counted(self, row: Observation) -> str | None:
+        if row.outcome != "ok":
+            return None
+        name = _name(row)
+        if name not in self.releases and len(self.releases) >= MOST_NAMED:
+            name = OTHERS
+        self.releases[name] += 1
+        return name
 
     @property
     def ok(self) -> int:
@@ -168,7 +177,7 @@ class Narrator:
 
     def phase(self, sentence: str) -> None:
         """Show that a phase begins."""
-        self._screen.print(Text(sentence, "bold"))
+        self._screen.print(Text(plain(sentence), "bold"))
 
     def step(self, step: Step) -> None:
         """Show what the deployer did or saw."""
@@ -178,7 +187,7 @@ class Narrator:
             if step.detail.get(name)
         }
         said = "  ".join(f"{name} {value}" for name, value in shown.items())
-        self._screen.print(Text(f"  {step.name:<18} {said}".rstrip(), "dim"))
+        self._screen.print(Text(plain(f"  {step.name:<18} {said}").rstrip(), "dim"))
 
     def observed(self, observation: Observation) -> None:
         """Count a call and, now and then, show the counts."""

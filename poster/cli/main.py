@@ -17,6 +17,7 @@ from click.shell_completion import CompletionItem
 from poster.calls.open_files import make_room
 from poster.cli import exit_codes, extras
 from poster.errors import PosterError
+from poster.report.plain import plain_lines
 from poster.rows.version import VERSION
 
 COMMANDS = (
@@ -39,7 +40,7 @@ COMMANDS = (
 
 def end(exit_code: int, said: str) -> NoReturn:
     """Say what was found wrong and end with that code."""
-    click.echo(f"Error: {said}", err=True)
+    click.echo(f"Error: {plain_lines(said)}", err=True)
     sys.exit(exit_code)
 
 

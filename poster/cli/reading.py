@@ -12,6 +12,7 @@ import polars as pl
 
 from poster.cli import exit_codes
 from poster.errors import PosterError
+from poster.report.plain import plain_lines
 from poster.rows import loading
 from poster.rows.history import History
 from poster.rows.journal import LATEST
@@ -53,5 +54,5 @@ def write(out: Path, rendered: str) -> None:
 
 def end(sentence: str) -> NoReturn:
     """End the command: its input, or where it was to write, makes no sense."""
-    click.echo(f"Error: {sentence}", err=True)
+    click.echo(f"Error: {plain_lines(sentence)}", err=True)
     sys.exit(exit_codes.USAGE)

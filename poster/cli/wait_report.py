@@ -25,6 +25,7 @@ from poster.cli.live import Screen
 from poster.cli.wait_setup import Plan
 from poster.gate.tally import EndpointCount, Expected, Tally
 from poster.gate.waiting import Outcome, Passage
+from poster.report.plain import plain, plain_lines
 from poster.report.table import in_markdown
 
 PLAIN_EVERY_S = 5.0
@@ -107,7 +108,7 @@ class Progress:
 
     def phase(self, sentence: str) -> None:
         """Show that something else is waited for."""
-        self._screen.print(Text(sentence))
+        self._screen.print(Text(plain(sentence)))
 
     def tell(self, tallies: Sequence[Tally]) -> None:
         """Show how far each endpoint is."""
@@ -160,7 +161,7 @@ class Report:
             endpoints=passage.endpoints,
         )
         is_bad = passage.outcome in BAD
-        said = f"{passage.outcome.replace('-', ' ')}: {passage.named}: {passage.sentence}"
+        said = plain(f"{passage.outcome.replace('-', ' ')}: {passage.named}: {passage.sentence}")
         self._lines.append(said)
         if not self._is_json:
             click.echo(said, err=is_bad)
@@ -171,9 +172,10 @@ class Report:
         """Say what was done after it; the result has a field of that name."""
         field = name.replace(" ", "_")
         setattr(self._said, field, [*(getattr(self._said, field) or ()), detail])
-        self._lines.append(f"{name}: {sentence}")
+        said = plain(f"{name}: {sentence}")
+        self._lines.append(said)
         if not self._is_json:
-            click.echo(f"{name}: {sentence}")
+            click.echo(said)
 
     def deletion(self, name: str, function: str, deletion: Deletion) -> None:
         """Say which versions went, or would go, and why the others stay."""
@@ -185,9 +187,10 @@ class Report:
         """Say what kept the wait, or what was to follow, from its end."""
         self._said.error = sentence
         self._said.outcome = self._said.outcome or OUTCOMES[exit_code]
-        self._lines.append(f"Error: {sentence}")
-        click.echo(f"Error: {sentence}", err=True)
-        _annotate(sentence)
+        said = plain_lines(sentence)
+        self._lines.append(f"Error: {said}")
+        click.echo(f"Error: {said}", err=True)
+        _annotate(said)
 
     def would_end(self, exit_code: int) -> None:
         """Say what a dry run would have ended with."""

@@ -29,6 +29,7 @@ from poster.experiment.command import LOG, require
 from poster.experiment.deploying import Deploying, Watched
 from poster.experiment.settling import Rule, Settling
 from poster.experiment.traffic import Traffic
+from poster.report.plain import plain
 from poster.rows.address import shown
 from poster.rows.clock import RunClock, wall_clock_moved
 from poster.rows.journal import Journal
@@ -185,7 +186,7 @@ class Calling:
         if exit_code == exit_codes.OK and settling.calls and not settling.ok:
             click.echo(
                 f"Error: none of {settling.calls} calls was answered ok:"
-                f" {why(settling.last_failed, method)}",
+                f" {plain(why(settling.last_failed, method))}",
                 err=True,
             )
             return exit_codes.NO_ANSWER

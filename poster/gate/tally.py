@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from poster.gate.sequential import Rule, Said, SequentialTest
 from poster.rows.record import Observation
 
+MOST_NAMED = 5  # releases in a sentence; an API may name another one with every answer
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expected:
@@ -184,8 +186,12 @@ def sentence_of_passing(counts: Sequence[EndpointCount], rule: Rule) -> str:
 def sentence_of_time_out(counts: Sequence[EndpointCount], waited_s: float) -> str:
     """Return how far the wait came at the endpoint that was furthest from passing."""
     least = min(counts, key=lambda count: count.in_a_row / count.needed)
-    by = sorted(least.answered_by.items(), key=lambda item: -item[1])
-    said = ", ".join(f"{count} by {name or 'no version'}" for name, count in by)
+    by = collections.Counter(least.answered_by)
+    named = by.most_common(MOST_NAMED)
+    said = ", ".join(f"{count} by {name or 'no version'}" for name, count in named)
+    if len(by) > MOST_NAMED:
+        others = by.total() - sum(count for _, count in named)
+        said += f", {others} by {len(by) - MOST_NAMED} others"
     lost = f", {least.lost} failed or unknown ({_kinds([least])})" if least.lost else ""
     return (
         f"after {waited_s:.1f} s it is not sure that callers of {least.name} get {least.expected}:"

@@ -21,6 +21,11 @@ def plain(text: object) -> str:
     )
 
 
+def plain_lines(text: str) -> str:
+    """Return the same of text that may have several lines."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def clipped(line: str, width: int = WIDTH) -> str:
     """Return the line, cut with an ellipsis where it has more than ``width`` columns."""
     return line if cell_len(line) <= width else set_cell_size(line, width - 3).rstrip() + "..."
