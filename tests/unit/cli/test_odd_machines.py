@@ -135,6 +135,13 @@ def test_too_few_open_files_are_told_and_fail_no_call(tmp_path: Path, url: str) 
     assert whole_rows(tmp_path / "out/history.jsonl") == 1
 
 
+def test_a_wait_that_may_open_too_few_files_says_so(tmp_path: Path, url: str) -> None:
+    arguments = ("wait", "--endpoint", url, "--expect", "1")
+    code, said = poster(tmp_path, *arguments, before=limit(16))
+    assert code == 5
+    assert "open files, and the system allows 16: raise the limit (ulimit -n" in said
+
+
 def test_a_limit_that_may_be_raised_is_raised(tmp_path: Path, url: str) -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     code, said = poster(
