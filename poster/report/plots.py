@@ -96,7 +96,9 @@ def strips(judged: Sequence[tuple[History, Result]]) -> Picture:
     shown = [each for each in judged if each[1].transitions]
     last = len(shown) - 1
     drawn = [_deploy_strip(*each, is_last=place == last) for place, each in enumerate(shown)]
-    return alt.vconcat(*drawn, spacing=4).resolve_scale(x="shared", color="shared")
+    said = "A strip a run, from the start of its first deploy: a dot a call, by what answered"
+    strips = alt.vconcat(*drawn, spacing=4, description=said)
+    return strips.resolve_scale(x="shared", color="shared", shape="shared")
 
 
 def save(chart: Picture, path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from poster.judge.analysis import analyse
-from poster.report.plots import LOOKS, NEW, OLD, save, strip
+from poster.report.plots import LOOKS, NEW, OLD, save, strip, strips
 from poster.rows.history import History
 from poster.rows.record import Step
 from tests.support.histories import history, history_of, rows
@@ -64,3 +64,10 @@ def test_an_svg_has_a_title_and_a_description_for_who_cannot_see_it(
         svg,
     )
     assert 'fill="white"' in svg, "legible on a dark page too"
+
+
+def test_strips_of_several_runs_have_a_description_too(tmp_path: Path) -> None:
+    found = history("aaa|babbb")
+    save(strips([(found, analyse(found, None))] * 2), tmp_path / "strips.svg")
+    svg = (tmp_path / "strips.svg").read_text(encoding="utf-8")
+    assert 'role="img"><desc>A strip a run, from the start of its first deploy' in svg
