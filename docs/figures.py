@@ -30,6 +30,7 @@ from poster.rows.record import StepName
 from studies.propagation.published import load_published
 
 ROOT = Path(__file__).parents[1]
+_OF_TOOLS = {"way", "lag", "deploy", "window", "safe", "stale", "back to old", "failed", "verdict"}
 KEPT_RUN = ROOT / "docs" / "kept_run"  # of `poster experiment --deploys 1 --seed 11`
 
 
@@ -47,6 +48,8 @@ def sections() -> list[tuple[str, str, str]]:
         *zip(("README.md", "README.ja.md"), ("picture", "picture"), _pictures(), strict=True),
         ("README.md", "strategies", _strategies()),
         ("README.ja.md", "strategies", _strategies()),
+        ("README.md", "tools", _tools()),
+        ("README.ja.md", "tools", _tools()),
         ("CONTRIBUTING.md", "rooms", picture(_allowed())),
         ("docs/pipelines.md", "budgets", _budgets()),
         ("docs/pipelines.md", "exit codes", _exit_codes()),
@@ -109,6 +112,16 @@ def _strategies() -> str:
     """Return the table of the ways of deploying."""
     found = (ROOT / "docs" / "strategies.json").read_bytes()
     return f"\n{comparison.render_markdown(msgspec.json.decode(found, type=list[Line]))}\n"
+
+
+def _tools() -> str:
+    """Return the table of deploy tools: kept lines of `poster compare` of the examples' runs."""
+    found = (ROOT / "docs" / "tools.json").read_bytes()
+    lines = msgspec.json.decode(found, type=list[Line])
+    columns = [each for each in comparison.COLUMNS if each[0] in _OF_TOOLS]
+    head = [name for name, _, _ in columns]
+    rows = [[fill(line) for _, _, fill in columns] for line in lines]
+    return f"\n{in_markdown(head, rows, right=set(head) - {'way', 'lag', 'verdict'})}\n"
 
 
 def _budgets() -> str:
