@@ -84,30 +84,36 @@ def ok_answers(calls: pl.LazyFrame) -> pl.LazyFrame:
 
 def with_release(calls: pl.LazyFrame, outcomes: Sequence[Outcome] = ("ok",)) -> pl.LazyFrame:
     """Return the calls of these outcomes with their release in a column; null: none is named."""
-    ok = calls.filter(pl.col("outcome").is_in(list(outcomes)))
+    chosen = calls.filter(pl.col("outcome").is_in(list(outcomes)))
+    return _named(chosen, chosen)
+
+
+def every_call(calls: pl.LazyFrame) -> pl.LazyFrame:
+    """Return all calls, by ``seq``; ``release`` is null where none is named or it was not ok."""
+    is_ok = pl.col("outcome") == "ok"
+    named = _named(calls, calls.filter(is_ok))
+    return named.with_columns(pl.when(is_ok).then("release").alias("release"))
+
+
+def _named(calls: pl.LazyFrame, answers: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the calls with ``release``, as the names that go together in the answers say."""
     # Asked of the few pairs there are, not of every row.
-    pairs = ok.group_by("function_version", "marker").agg().collect()
+    pairs = answers.group_by("function_version", "marker").agg().collect()
     names = _release_names(pairs.rows())
     if all(name == version for (version, _), name in names.items()):
-        return ok.with_columns(pl.col("function_version").alias("release"))
+        return calls.with_columns(pl.col("function_version").alias("release"))
     if all(name == marker for (_, marker), name in names.items()):
-        return ok.with_columns(pl.col("marker").alias("release"))
+        return calls.with_columns(pl.col("marker").alias("release"))
     named = pairs.with_columns(
         pl.Series("release", [names[pair] for pair in pairs.rows()], dtype=pl.Categorical)
     )
-    return ok.join(
+    return calls.join(
         named.lazy(),
         on=["function_version", "marker"],
         how="left",
         nulls_equal=True,
         maintain_order="left",
     )
-
-
-def every_call(calls: pl.LazyFrame) -> pl.LazyFrame:
-    """Return all calls, by ``seq``; ``release`` is null where none is named or it was not ok."""
-    others = calls.filter(pl.col("outcome") != "ok")
-    return pl.concat([with_release(calls), others], how="diagonal").sort("seq")
 
 
 Pair = tuple[str | None, str | None]  # function version and marker, as an answer names them
