@@ -119,8 +119,8 @@ def _section(found: dict[str, list[Measured]], seconds: int) -> str:
     rounds = len(next(iter(found.values())))
     return f"""\
 {USERS} posters in a closed loop without a pause, a row per call; all client processes on one core,
-a trivial server on the other. Medians of {rounds} rounds of {seconds} s; rows lost is the most of
-any round.
+a trivial server on the other. Rounds: {rounds} of {seconds} s, of which these are the medians, and
+the most rows lost.
 
 {table(head, lines)}"""
 
