@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -32,14 +34,20 @@ def test_every_command_says_what_it_does(command: str) -> None:
 
 
 def test_the_published_poster_posts_until_finish_txt_appears(tmp_path: Path) -> None:
-    with http_server(ok) as url:
+    posted = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        ok(handler, body)
+        posted.set()
+
+    with http_server(answer) as url:
         posting = subprocess.Popen(
             [*POSTER, "post", "1", "--endpoint", url, "--pause", "0.01"],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             text=True,
         )
-        time.sleep(1.5)
+        assert posted.wait(60)
         (tmp_path / "finish.txt").touch()
         said, _ = posting.communicate(timeout=100)
     counted, none = said.splitlines()
