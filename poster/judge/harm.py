@@ -79,9 +79,9 @@ def tests_of(
     found = []
     for each, later in itertools.zip_longest(stretches, stretches[1:]):
         before = calls.filter(outside & (pl.col("received_ns") < each.begin_ns))
-        found.append(
-            _against(before, calls.filter(under_way(each.begin_ns, each.end_ns)), each.what)
-        )
+        during = calls.filter(under_way(each.begin_ns, each.end_ns))
+        found.append(_against(before, during, each.what))
+        found += _gathered_within(before, during, each.what)
         if each.end_ns is not None:
             after = outside & (pl.col("sent_ns") >= each.end_ns)
             if later is not None:
@@ -202,28 +202,40 @@ def _gathered(
     yield from _cluster(calls.filter(outside))
 
 
-def _cluster(calls: pl.DataFrame) -> Iterator[Tested]:
-    """Yield the test of the place where failures are densest.
+def _gathered_within(before: pl.DataFrame, during: pl.DataFrame, what: str) -> Iterator[Tested]:
+    """Yield the test of the densest place of a stretch, if failures did not gather before it.
+
+    A long stretch dilutes an outage of some seconds, and a short baseline proves little of it.
+    """
+    usual = _densest(before, "bad")
+    if usual is None or usual.chance > LEVEL:
+        for each in _cluster(during, what, before):
+            yield dataclasses.replace(each, is_deploys=True)
+
+
+def _cluster(
+    calls: pl.DataFrame, what: str = "", before: pl.DataFrame | None = None
+) -> Iterator[Tested]:
+    """Yield the test of the place where failures are densest, against ``before`` or elsewhere.
 
     For the worst case every call of unknown end counts as failed there, and as ok elsewhere.
     """
-    known = _densest(calls.filter(~pl.col("bad") | pl.col("failed")), "failed")
-    worst = _densest(calls, "bad")
+    known = _densest(calls.filter(~pl.col("bad") | pl.col("failed")), "failed", before)
+    worst = _densest(calls, "bad", before)
     if worst is None:
         return
-    chance, shown = (1.0, worst) if known is None else (known.chance, known)
+    chance, failed, shown = (1.0, 0, worst) if known is None else (known.chance, known.bad, known)
     witness = (
         f"{shown.bad} of the {shown.calls} calls around call {shown.first_seq} have no known end"
     )
     if known is not None:
-        first = calls.filter(pl.col("seq") == known.first_seq)
-        witness = (
-            f"{_first(first)}, and so did {known.bad - 1} more of {known.calls} calls around it"
-        )
+        first = _first(calls.filter(pl.col("seq") == known.first_seq))
+        many = f"{known.bad - 1} more of {known.calls} calls around it"
+        witness = f"{first}{what and f' {what}'}, and so did {many}"
     yield Tested(
         chance,
         worst.chance,
-        *(shown.bad, worst.bad, shown.calls, shown.failed_elsewhere, shown.calls_elsewhere),
+        *(failed, worst.bad, shown.calls, shown.failed_elsewhere, shown.calls_elsewhere),
         witness,
         is_deploys=False,
     )
@@ -241,10 +253,11 @@ class _Dense:
     first_seq: int  # of the first that ended badly
 
 
-def _densest(calls: pl.DataFrame, flag: str) -> _Dense | None:
+def _densest(calls: pl.DataFrame, flag: str, before: pl.DataFrame | None = None) -> _Dense | None:
     """Return the place that is least likely; None if none holds ``FEWEST_IN_A_ROW`` bad ends.
 
-    Places of 5, 10, 20 ... calls are looked at. The chance is bounded by the sum over all places
+    Places of 5, 10, 20 ... calls are looked at, each against the calls before, or else against all
+    that are not in it. The chance is bounded by the sum over all places
     and lengths (a scan statistic, and the simplest bound of it).
     """
     counts, flagged = calls["count"].to_numpy(), calls[flag].to_numpy()
@@ -264,11 +277,14 @@ def _densest(calls: pl.DataFrame, flag: str) -> _Dense | None:
         if inside < FEWEST_IN_A_ROW:
             continue
         failed = failed_by[place + 1] - np.interp(starts[place], edges, failed_by)
-        elsewhere = round(failed_by[-1] - failed)
-        chance = chance_of_more_failures(elsewhere, total - length, inside, length)
+        elsewhere, calls_elsewhere = round(failed_by[-1] - failed), total - length
+        if before is not None:
+            elsewhere, calls_elsewhere = int(before["failed"].sum()), int(before["count"].sum())
+        chance = chance_of_more_failures(elsewhere, calls_elsewhere, inside, length)
         first = int(np.flatnonzero(flagged & (ends > starts[place]))[0])
         chance = min(1.0, chance * total * len(lengths))
-        found.append(_Dense(chance, inside, length, elsewhere, total - length, calls["seq"][first]))
+        seq = calls["seq"][first]
+        found.append(_Dense(chance, inside, length, elsewhere, calls_elsewhere, seq))
     return min(found, key=lambda each: each.chance, default=None)
 
 

@@ -186,6 +186,23 @@ def test_failures_that_gather_before_any_step_are_not_clean(every: int) -> None:
     assert verdict([*rows, step("deploy-started", SWITCH_S - 0.5)]) == "clean"
 
 
+def test_seconds_of_failures_in_minutes_of_deploying_are_harm_beside_a_short_baseline() -> None:
+    """Of all calls of the stretch too few fail to differ from a hundred good ones before."""
+    steps = [step("deploy-started", 5), step("deploy-finished", 85), moved(80)]
+    who = lambda at_s, seq: "1" if at_s < 80 else "2"  # noqa: E731
+    rows = told(failing(80, 84, who, every=4), steps, rate=20, seconds=100)
+    result = result_of(rows)
+    assert result.verdict == "broken"
+    assert "while version 2 took over from version 1, and so did " in result.witness
+    assert verdict(edited(rows, hiding_failures)) == "unknown"
+
+
+def test_failures_that_gather_all_the_time_blame_no_deploy() -> None:
+    bursts = lambda at_s, seq: "!" if at_s % 10 < 0.2 else clean_cut(at_s, seq)  # noqa: E731
+    rows = told(bursts, [step("deploy-started", 15), moved()])
+    assert verdict(rows) != "broken"
+
+
 # What nobody knows may have spoken against the deploy.
 
 
