@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -26,16 +27,22 @@ class StackError(AwsError):
     """The stack cannot be read; the message names the cause and the way out."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Outputs:
     """What the template gives out."""
 
-    endpoint: str
+    api_endpoint: str  # by the name that AWS knows it by
     function: str
     alias: str
     table: str
+    reachable: Callable[[str], str] = dataclasses.field(compare=False)  # see Target
     authorization: str = "NONE"
     endpoint_type: str | None = None  # None: a stack from before it was said
+
+    @functools.cached_property
+    def endpoint(self) -> str:
+        """Return where it is called. Raises AwsError: locally nobody may serve it."""
+        return self.reachable(self.api_endpoint)
 
     @property
     def is_signed(self) -> bool:
@@ -68,10 +75,11 @@ class Stack:
         values = self.output_values()
         try:
             return Outputs(
-                endpoint=self.reachable(values["ApiEndpoint"]),
+                api_endpoint=values["ApiEndpoint"],
                 function=values["FunctionName"],
                 alias=values["AliasName"],
                 table=values["TableName"],
+                reachable=self.reachable,
                 authorization=values.get("Authorization", "NONE"),
                 endpoint_type=values.get("EndpointType"),
             )

@@ -85,7 +85,7 @@ def _services(options: Options, target: AwsTarget, client: Any, clock: Clock) ->
             f"--endpoint goes with one function, and stack {options.stack_name} has"
             f" {len(functions)}: leave it out, and they are asked by Invoke"
         )
-    urls = options.endpoints or ((endpoint,) if endpoint and options.version is None else ())
+    urls = options.endpoints or ((endpoint,) if endpoint else ())
     if not urls and options.payload is None and not options.print_version:
         raise click.UsageError(
             f"the functions of stack {options.stack_name} are asked by Invoke: name with --payload"
@@ -137,7 +137,8 @@ def _functions(
     stack = Stack(options.stack_name, target)
     own = stack.own_outputs()
     if own is not None:
-        return [(own.function, own.alias)], own.endpoint, own.is_signed
+        is_called = not (options.endpoints or options.version or options.print_version)
+        return [(own.function, own.alias)], own.endpoint if is_called else None, own.is_signed
     return [*stack.aliases()], None, False
 
 

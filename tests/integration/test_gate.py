@@ -103,7 +103,7 @@ def test_the_purge_follows_the_last_old_answer_where_polling_would_have_been_too
     run.deploy("sam", "aaa")
     endpoint = run.stack.outputs().endpoint
     was = wait("--stack-name", "todo-sample-1", "--print-version")
-    assert (was.code, was.out) == (0, "1\n")
+    assert (was.code, was.out) == (0, "1\n"), was.err
     cdn = distribution(target)
 
     with watched(endpoint) as (clock, seen):

@@ -73,12 +73,15 @@ class FakeAws:
 
 
 def test_outputs_name_what_is_deployed_and_where_it_is_reached() -> None:
-    assert Stack("todo-sample-1", FakeAws()).outputs() == Outputs(
-        endpoint="http://here/abc.execute-api.eu-west-1.amazonaws.com/Prod/todo",
+    outputs = Stack("todo-sample-1", FakeAws()).outputs()
+    assert outputs == Outputs(
+        api_endpoint="https://abc.execute-api.eu-west-1.amazonaws.com/Prod/todo",
         function="fn",
         alias="Sample",
         table="todo-sample-1-table",
+        reachable=str,
     )
+    assert outputs.endpoint == "http://here/abc.execute-api.eu-west-1.amazonaws.com/Prod/todo"
 
 
 def test_a_stack_says_whether_its_calls_must_be_signed() -> None:

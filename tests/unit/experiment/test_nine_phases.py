@@ -62,7 +62,7 @@ class FakeStack:
         return "todo-sample-1-table" if self._world.items else None
 
     def outputs(self) -> Outputs:
-        return Outputs("http://here/todo", "fn", "Sample", "todo-sample-1-table")
+        return Outputs("http://here/todo", "fn", "Sample", "todo-sample-1-table", str)
 
     def rows(self, outputs: Outputs) -> Iterator[dict[str, Any]]:
         yield from self._world.items
