@@ -41,7 +41,7 @@ experiment: setup ## post, deploy three releases under the traffic, report (loca
 	poster experiment --target local
 
 # The first run is the control: the same way, and front ends that learn of the switch at once.
-WAYS := sam lambda-api canary:10,5 linear:25,2 latest delete-old
+WAYS := sam lambda-api canary:10,5 linear:25,2 latest delete-old permission-gap
 
 strategies: setup ## every way of deploying, one after another on the local AWS, in one table
 	@set -e; runs=(); \
