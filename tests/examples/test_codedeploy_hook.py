@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from examples.codedeploy_hook.gate_hook.app import handler
 from poster.local.emulator import Emulator
-from tests.integration.test_gate import App, FleetTarget
+from poster.local.environment import LocalAws
+from tests.support.versioned import App
 
 pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[FleetTarget]:
+def aws() -> Iterator[LocalAws]:
     with Emulator() as emulator:
-        yield FleetTarget(emulator.aws)
+        yield emulator.aws
 
 
 @pytest.mark.parametrize(
@@ -28,18 +30,18 @@ def target() -> Iterator[FleetTarget]:
     ],
 )
 def test_the_gate_is_codedeploys_hook(
-    target: FleetTarget,
+    aws: LocalAws,
     monkeypatch: pytest.MonkeyPatch,
     payload: str,
     alias: str | None,
     status: str,
 ) -> None:
-    app = App(target, f"hook-{status}-{alias}")
+    app = App(aws, f"hook-{status}-{alias}")
     version = app.publish()
     if alias:
         app.point(version)
     function = f"arn:aws:lambda:us-east-1:000000000000:function:{app.name}"
-    for name, value in target.environment.items():
+    for name, value in aws.environment(os.environ).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NEW_VERSION", f"{function}:{version}")
     monkeypatch.setenv("PAYLOAD", payload)
