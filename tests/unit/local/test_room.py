@@ -42,6 +42,9 @@ def test_what_files_take_is_counted_once_where_they_are_linked(tmp_path: Path) -
     taken = room.taken_bytes(tmp_path)
     assert taken >= 100_000
     (tmp_path / "environment").symlink_to(tmp_path / "package")
+    (tmp_path / "app").symlink_to(tmp_path / "package/file")
+    with (tmp_path / "hole").open("wb") as sparse:
+        sparse.truncate(1_000_000)
     assert room.taken_bytes(tmp_path) < taken + 10_000
 
 
@@ -106,8 +109,10 @@ def package(text: str, size: int = 10) -> bytes:
 def test_a_package_is_unpacked_once_and_removed_when_its_users_have_left(tmp_path: Path) -> None:
     packages = Packages(tmp_path)
     one = packages.unpacked_for("first", package("1"))
-    assert packages.unpacked_for("second", package("1")) == one
     assert (one / "app.py").read_text() == "1"
+    (one / "app.py").write_text("there already")
+    assert packages.unpacked_for("second", package("1")) == one
+    assert (one / "app.py").read_text() == "there already"
     packages.leave("first")
     two = packages.unpacked_for("third", package("2"))
     assert set(tmp_path.iterdir()) == {one, two}
