@@ -31,6 +31,7 @@ from studies.propagation.published import load_published
 
 ROOT = Path(__file__).parents[1]
 _OF_TOOLS = {"way", "lag", "deploy", "window", "safe", "stale", "back to old", "failed", "verdict"}
+_OF_WAYS = _OF_TOOLS | {"in stage", "outage", "chimeras", "lost"}
 KEPT_RUN = ROOT / "docs" / "kept_run"  # of `poster experiment --deploys 1 --seed 11`
 
 
@@ -111,7 +112,8 @@ def _pictures() -> tuple[str, str]:
 def _strategies() -> str:
     """Return the table of the ways of deploying."""
     found = (ROOT / "docs" / "strategies.json").read_bytes()
-    return f"\n{comparison.render_markdown(msgspec.json.decode(found, type=list[Line]))}\n"
+    lines = msgspec.json.decode(found, type=list[Line])
+    return f"\n{comparison.render_markdown(lines, _OF_WAYS)}\n"
 
 
 def _tools() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from poster.judge.compare import Line, latency_ms, to_json
@@ -51,9 +51,9 @@ def render_text(lines: Sequence[Line]) -> str:
     return "\n".join([in_columns(*_table(lines)), *notes]) + "\n"
 
 
-def render_markdown(lines: Sequence[Line]) -> str:
-    """Return the table for Markdown."""
-    return "\n".join([in_markdown(*_table(lines)), *_notes(lines)]) + "\n"
+def render_markdown(lines: Sequence[Line], only: Collection[str] = ()) -> str:
+    """Return the table for Markdown; of all columns, or only of those that are named."""
+    return "\n".join([in_markdown(*_table(lines, only)), *_notes(lines, only)]) + "\n"
 
 
 def render_json(lines: Sequence[Line]) -> str:
@@ -61,23 +61,26 @@ def render_json(lines: Sequence[Line]) -> str:
     return json.dumps(to_json(list(lines)), indent=2, ensure_ascii=False) + "\n"
 
 
-def _columns(lines: Sequence[Line]) -> list[Column]:
+def _columns(lines: Sequence[Line], only: Collection[str]) -> list[Column]:
     """Return the columns; those of mixtures where there was one."""
     is_mixed = any(any(line.side_by_side) for line in lines)
-    return [each for each in COLUMNS if is_mixed or each[0] not in _OF_MIXTURES]
+    found = [each for each in COLUMNS if is_mixed or each[0] not in _OF_MIXTURES]
+    return [each for each in found if not only or each[0] in only]
 
 
-def _table(lines: Sequence[Line]) -> tuple[list[str], list[list[str]], set[str]]:
+def _table(
+    lines: Sequence[Line], only: Collection[str] = ()
+) -> tuple[list[str], list[list[str]], set[str]]:
     """Return the headings, the rows, and which columns are aligned to the right."""
-    columns = _columns(lines)
+    columns = _columns(lines, only)
     head = [name for name, _, _ in columns]
     return head, [[fill(line) for _, _, fill in columns] for line in lines], set(head) - _LEFT
 
 
-def _notes(lines: Sequence[Line]) -> list[str]:
+def _notes(lines: Sequence[Line], only: Collection[str] = ()) -> list[str]:
     notes = [
         f"{name}: {meaning}"
-        for name, meaning, _ in _columns(lines)
+        for name, meaning, _ in _columns(lines, only)
         if meaning and name not in {"way"}
     ]
     said = ["; ".join(notes) + "."]
