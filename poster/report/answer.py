@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from poster.judge.analysis import Result
 from poster.judge.releases import name_of
+from poster.judge.safe import safe_in_all
+from poster.judge.statistics import CONFIDENCE
 from poster.report.plain import clipped, plain
-from poster.report.text import headline, safe_line
+from poster.report.text import headline, safe_line, safe_when
 
 _LABEL = 8
 
@@ -17,7 +19,7 @@ def answer(result: Result, page: str, following: str) -> str:
     """
     rows = [
         ("Verdict", headline(result)),
-        ("Safe", safe_line(result)),
+        ("Safe", _safe(result)),
         ("Window", _worst_window(result)),
         ("Calls", _failures_and_losses(result)),
         ("Next", f"{page}; {following}"),
@@ -25,6 +27,16 @@ def answer(result: Result, page: str, following: str) -> str:
     # What is to be opened or pasted is never cut.
     lines = [f"{label:<{_LABEL}}{plain(said)}" for label, said in rows]
     return "".join(f"{line}\n" for line in (*map(clipped, lines[:-1]), lines[-1]))
+
+
+def _safe(result: Result) -> str:
+    safe, deploys = safe_in_all(result.safe), len(result.transitions)
+    if safe.s is None:
+        return safe_line(result)
+    slowest = f", slowest of {deploys}" if deploys > 1 else ""
+    sure = f"{CONFIDENCE:.0%} confidence" if safe.confidence else "if each call landed anew"
+    when = f"from {safe_when(safe)}{slowest} ({sure})"
+    return f"never: harm was done; no old code {when}" if result.verdict == "broken" else when
 
 
 def _worst_window(result: Result) -> str:

@@ -25,6 +25,8 @@ def test_the_answer_is_five_lines_in_this_order() -> None:
     lines = lines_of(MIXED)
     assert [line.split()[0] for line in lines] == ["Verdict", "Safe", "Window", "Calls", "Next"]
     assert lines[0].startswith("Verdict Mixed")
+    assert lines[1].startswith("Safe    from ")
+    assert lines[1].endswith(" (if each call landed anew)")
     assert "worst of 1" in lines[2]
     assert lines[3].endswith("0 failed, 0 of unknown outcome; nobody looked for lost writes")
     assert lines[4] == "Next    open r/report.html; poster report r"
