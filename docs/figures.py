@@ -120,10 +120,7 @@ def _tools() -> str:
     """Return the table of deploy tools: kept lines of `poster compare` of the examples' runs."""
     found = (ROOT / "docs" / "tools.json").read_bytes()
     lines = msgspec.json.decode(found, type=list[Line])
-    columns = [each for each in comparison.COLUMNS if each[0] in _OF_TOOLS]
-    head = [name for name, _, _ in columns]
-    rows = [[fill(line) for _, _, fill in columns] for line in lines]
-    return f"\n{in_markdown(head, rows, right=set(head) - {'way', 'lag', 'verdict'})}\n"
+    return f"\n{comparison.markdown_table(lines, _OF_TOOLS)}\n"
 
 
 def _budgets() -> str:

@@ -52,8 +52,13 @@ def render_text(lines: Sequence[Line]) -> str:
 
 
 def render_markdown(lines: Sequence[Line], only: Collection[str] = ()) -> str:
-    """Return the table for Markdown; of all columns, or only of those that are named."""
-    return "\n".join([in_markdown(*_table(lines, only)), *_notes(lines, only)]) + "\n"
+    """Return the table for Markdown and its notes; of all columns, or only of those named."""
+    return "\n".join([markdown_table(lines, only), *_notes(lines, only)]) + "\n"
+
+
+def markdown_table(lines: Sequence[Line], only: Collection[str] = ()) -> str:
+    """Return the table for Markdown alone."""
+    return in_markdown(*_table(lines, only))
 
 
 def render_json(lines: Sequence[Line]) -> str:
