@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -14,6 +13,7 @@ import pytest
 
 from labs.doors.judge import ALIKE, Times, chance_if_alike, faults_in, round_of, tables
 from tests.support.histories import history
+from tests.support.lambda_code import imported_app
 
 DOOR = Path(__file__).parents[3] / "labs" / "doors"
 CONTEXT = SimpleNamespace(function_version="7", log_stream_name="stream")
@@ -21,17 +21,8 @@ CONTEXT = SimpleNamespace(function_version="7", log_stream_name="stream")
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[ModuleType]:
-    """The function's code, as Lambda imports it; other functions have an app of the same name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(DOOR / "door")
-        others = {name: sys.modules.pop(name, None) for name in ("app", "release")}
-        import app
-
+    with imported_app(DOOR / "door") as app:
         yield app
-        for name, other in others.items():
-            sys.modules.pop(name)
-            if other is not None:
-                sys.modules[name] = other
 
 
 @pytest.mark.parametrize("path", sorted((DOOR / "events").iterdir()), ids=lambda path: path.stem)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -28,6 +27,7 @@ from labs.settings.judge import (
 from labs.settings.starts import BASE, VARIANTS, Start
 from poster.rows.record import Observation
 from tests.support.histories import history, history_of, rows
+from tests.support.lambda_code import imported_app
 
 LAB = Path(__file__).parents[3] / "labs" / "settings"
 
@@ -170,18 +170,10 @@ def test_what_contradicts_the_rules_is_a_fault() -> None:
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[ModuleType]:
-    """The function's code, as Lambda imports it; other functions have an app of the same name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(LAB / "function")
         patch.setattr("time.sleep", lambda _: None)
-        others = {name: sys.modules.pop(name, None) for name in ("app", "release")}
-        import app
-
-        yield app
-        for name, other in others.items():
-            sys.modules.pop(name)
-            if other is not None:
-                sys.modules[name] = other
+        with imported_app(LAB / "function") as app:
+            yield app
 
 
 @pytest.mark.parametrize("path", sorted((LAB / "events").iterdir()), ids=lambda path: path.stem)
