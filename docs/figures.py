@@ -30,8 +30,12 @@ from poster.rows.record import StepName
 from studies.propagation.published import load_published
 
 ROOT = Path(__file__).parents[1]
-_OF_TOOLS = {"way", "lag", "deploy", "window", "safe", "stale", "back to old", "failed", "verdict"}
-_OF_WAYS = _OF_TOOLS | {"in stage", "outage", "chimeras", "lost"}
+_BOTH = ("way", "lag", "deploy", "window", "safe", "stale")
+_OF_TOOLS = (*_BOTH, "back to old", "failed", "verdict")
+_OF_WAYS = (
+    *(*_BOTH, "in stage", "outage", "back to old"),
+    *("chimeras", "failed", "lost", "verdict"),
+)
 KEPT_RUN = ROOT / "docs" / "kept_run"  # of `poster experiment --deploys 1 --seed 11`
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -15,6 +16,8 @@ from poster.report.plots import PlotError, save, strips
 from poster.rows.history import History
 from poster.rows.record import Step
 from tests.support.histories import history, history_of, rows
+
+ROOT = Path(__file__).parents[3]
 
 
 def run_of(calls: str, way: str = "sam", lag: str | None = "published") -> History:
@@ -125,6 +128,17 @@ def test_markdown_and_text_hold_the_same_cells() -> None:
     assert rows[0].startswith("| sam | published |")
     assert r"latest\|x" in rows[1]
     assert "40% (" in comparison.render_text(lines)
+
+
+def test_a_terminal_of_120_characters_shows_the_tables_of_the_readme() -> None:
+    lines = msgspec.json.decode((ROOT / "docs" / "strategies.json").read_bytes(), type=list[Line])
+    said = comparison.render_text([*lines, line(MIXED)]).splitlines()
+    assert [each.split()[:3] for each in said if each.startswith("way")] == [
+        ["way", "lag", "deploy"],
+        ["way", "lag", "first"],
+        ["way", "lag", "old"],
+    ]
+    assert max(map(len, said)) <= 120
 
 
 def test_the_simulation_is_named_under_the_table() -> None:
