@@ -153,7 +153,7 @@ def _hidden(
 def _hiding(calls: pl.DataFrame, where: str) -> Iterator[str]:
     for kind, said in (
         ("unknown", "has an unknown outcome"),
-        ("nameless", "was answered, but names no release,"),
+        ("nameless", "was answered without naming a release"),
         ("missing", "is missing from the history"),
     ):
         found = calls.filter(pl.col("kind") == kind).sort("seq")
