@@ -7,6 +7,7 @@ import errno
 import importlib
 import signal
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -44,8 +45,31 @@ def end(exit_code: int, said: str) -> NoReturn:
     sys.exit(exit_code)
 
 
+class _Lazy(Mapping[str, click.Command]):
+    """The subcommands by name, in the order in which the help shows them.
+
+    One is imported when it is asked for: ``poster post`` need not load the analysis.
+    """
+
+    def __getitem__(self, name: str) -> click.Command:
+        """Return the command, which its module holds under its own name."""
+        if name not in COMMANDS:
+            raise KeyError(name)
+        with extras.named_for(f"poster {name}"):
+            command: click.Command = getattr(importlib.import_module(f"poster.cli.{name}"), name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(COMMANDS)
+
+
 class _Commands(click.Group):
-    """Imports a subcommand when it is asked for: ``poster post`` need not load the analysis.
+    """Names the subcommands without importing them, and says how one ended.
 
     What a command could not do ends with its one sentence and exit code, whichever command it was.
     """
@@ -66,23 +90,14 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             end(exit_codes.INTERRUPTED, "interrupted")
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which the help shows them."""
-        return sorted(COMMANDS)
-
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Return the command, which its module holds under its own name."""
-        if name not in COMMANDS:
-            return None
+        """Return the command, None when there is none of that name."""
         try:
-            with extras.named_for(f"poster {name}"):
-                module = importlib.import_module(f"poster.cli.{name}")
+            return super().get_command(ctx, name)
         except extras.MissingExtraError:
-            if ctx is not None and ctx.resilient_parsing:  # somebody pressed the tab key
+            if ctx.resilient_parsing:  # somebody pressed the tab key
                 return None
             raise
-        command: click.Command = getattr(module, name)
-        return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete names without importing what they stand for."""
@@ -112,7 +127,11 @@ def _summary(name: str) -> str:
     return (ast.get_docstring(function) or "").partition("\n")[0]
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=_Commands,
+    commands=_Lazy(),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(VERSION)
 def main() -> None:
     """Post to an API while it is deployed, and judge from the rows what callers saw."""
