@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _DEPLOYABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 NOTHING_YET = {"REVIEW_IN_PROGRESS", None}  # an abandoned change set made a stack of nothing
 ENOUGH_CONCURRENCY = 100  # for callers, 25 probes in flight, and both versions at once
-# The calls without which no run begins; docs/aws.md has all of them.
+# The calls without which no run begins; docs/permissions.md has all of them.
 ACTIONS = (
     *("cloudformation:CreateChangeSet", "cloudformation:DescribeStacks", "s3:PutObject"),
     *("iam:CreateRole", "iam:PassRole", "lambda:CreateFunction", "lambda:PublishVersion"),
