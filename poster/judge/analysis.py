@@ -13,11 +13,12 @@ import polars as pl
 from poster.judge.account import Account, account_of
 from poster.judge.checks import Checks, check
 from poster.judge.evidence import evidence_of
+from poster.judge.phases import Quantiles
 from poster.judge.releases import releases_table
 from poster.judge.safe import Safe, safe_of
 from poster.judge.statistics import quantiles_ms
 from poster.judge.throttling import throttled
-from poster.judge.transition import Quantiles, Transition, Unseen, transitions_in
+from poster.judge.transition import Transition, Unseen, transitions_in
 from poster.judge.verdict import VerdictKind, judge
 from poster.rows.history import History, Source, is_probe
 from poster.rows.merge import shared_todos

@@ -22,34 +22,28 @@ from numpy.typing import NDArray
 from poster.judge.landing import Landing, landing_of
 from poster.judge.outage import Outage, longest_outages
 from poster.judge.overlap import Overlap, certain_window_ns, first_certain
+from poster.judge.phases import (
+    Phase,
+    Quantiles,
+    errors_in,
+    latency_in,
+    latency_start,
+    ok_and_ng,
+    phases_of,
+)
 from poster.judge.releases import Answers, State, answers_in, course_of, ranks_of, with_release
 from poster.judge.side_by_side import SideBySide, side_by_side
 from poster.judge.stages import Stage, stages_of
 from poster.judge.statistics import (
     ANYTHING,
     Point,
-    quantiles_ms,
     settled_by,
     stale_share,
     wilson,
 )
 from poster.rows.history import History, is_probe
-from poster.rows.record import PROBER, LoopKind, Step, StepName
+from poster.rows.record import PROBER
 from poster.rows.skew import ClockEstimate, estimate_clock
-
-LATENCY_SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-
-Quantiles = dict[str, float | None]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Phase:
-    """The stretch of the run that belongs to one deploy; on the run's clock."""
-
-    before_ns: int | None  # the zero of the deploy before; None: the first deploy
-    deploy_ns: int  # the deploy-started step, where there is one, else the zero
-    zero_ns: int
-    next_deploy_ns: int | None  # None: the last deploy
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,7 +126,7 @@ def transitions_in(
         else:
             unseen.append(_unseen(answers, ranks, course, place, missing))
     zeros = [_zero_ns(answers, ranks, course, place) for place in seen]
-    phases = _phases(zeros, history.steps)
+    phases = phases_of(zeros, history.steps)
     return [
         _transition(history, answers, ranks, course, place, phase)
         for place, phase in zip(seen, phases, strict=True)
@@ -176,18 +170,6 @@ def _zero_ns(
     return int(answers.received_ns[answers.first(ranks >= place)])
 
 
-def _phases(zeros: Sequence[int], steps: Sequence[Step]) -> list[Phase]:
-    """Give every deploy its stretch: from its deploy-started step to the next deploy's."""
-    started = [step.at_ns for step in steps if step.name == StepName.DEPLOY_STARTED]
-    befores = [None, *zeros]
-    deploys: list[int] = []
-    for before, zero in zip(befores, zeros, strict=False):
-        own = [at for at in started if at <= zero and (before is None or at > before)]
-        deploys.append(own[-1] if own else zero)
-    ends = [*deploys[1:], None]
-    return [Phase(*phase) for phase in zip(befores, deploys, zeros, ends, strict=False)]
-
-
 def _transition(
     history: History,
     answers: Answers,
@@ -212,8 +194,8 @@ def _transition(
     over_ns = _on_clock(phase.zero_ns, settled_by(since.times_s, since.is_old))
     when = _settled(since, landing)
     bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
-    calls_ok, calls_ng = _ok_and_ng(history.calls, phase)
-    fail, unknown, cold_starts = _errors(history.calls, phase, over_ns)
+    calls_ok, calls_ng = ok_and_ng(history.calls, phase)
+    fail, unknown, cold_starts = errors_in(history.calls, phase, over_ns)
     return Transition(
         start=course[place - 1].release,
         to=course[place].release,
@@ -243,7 +225,7 @@ def _transition(
         fail=fail,
         unknown=unknown,
         cold_starts=cold_starts,
-        latency_ms=_latency(
+        latency_ms=latency_in(
             history, phase, over_ns or max(phase.zero_ns, int(answers.received_ns[last_old]))
         ),
         stale_share=_share_of_time(since, landing),
@@ -385,75 +367,3 @@ def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.
     order = np.lexsort((answers.seq[window], answers.received_ns[window], answers.poster[window]))
     posters, new = answers.poster[window][order], is_new[window][order]
     return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
-
-
-def _errors(calls: pl.LazyFrame, phase: Phase, over_ns: int | None) -> tuple[int, int, int]:
-    """Return failed and unknown calls and cold starts from the zero until settled."""
-    during = (
-        calls.filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, over_ns)))
-        .select("outcome", "cold_start")
-        .collect()
-    )
-    outcomes = during["outcome"]
-    fail, unknown = int((outcomes == "fail").sum()), int((outcomes == "unknown").sum())
-    return fail, unknown, int(during["cold_start"].sum())
-
-
-def end_of_errors_ns(phase: Phase, over_ns: int | None) -> int | None:
-    """Return until when errors count against the deploy: callers settled, or the next deploy."""
-    ends = [end for end in (over_ns, phase.next_deploy_ns) if end is not None]
-    return min(ends, default=None)
-
-
-def sent_within(start_ns: int | None, end_ns: int | None) -> pl.Expr:
-    """Return which calls were sent from the start on and before the end; None: without bound."""
-    within = pl.lit(True)
-    if start_ns is not None:
-        within &= pl.col("sent_ns") >= start_ns
-    if end_ns is not None:
-        within &= pl.col("sent_ns") < end_ns
-    return within
-
-
-def _ok_and_ng(calls: pl.LazyFrame, phase: Phase) -> tuple[int, int]:
-    own = sent_within(
-        phase.deploy_ns if phase.before_ns is not None else None, phase.next_deploy_ns
-    )
-    outcomes = calls.filter(own, ~is_probe()).select("outcome").collect().to_series()
-    ok = int((outcomes == "ok").sum())
-    return ok, outcomes.len() - ok
-
-
-def _latency(history: History, phase: Phase, over_ns: int) -> dict[str, Quantiles]:
-    """Return latency before the deploy's switch, until it was over, and after."""
-    sent = pl.col("sent_ns")
-    answered = history.calls.filter(
-        pl.col("received_ns").is_not_null(),
-        sent_within(phase.before_ns, phase.next_deploy_ns),
-        ~is_probe(),
-    )
-    start = latency_start(history.run.loop)
-    parts = {
-        "before": sent < phase.zero_ns,
-        "during": (sent >= phase.zero_ns) & (sent < over_ns),
-        "after": (sent >= phase.zero_ns) & (sent >= over_ns),
-    }
-    return {
-        name: quantiles_ms(
-            answered.filter(part)
-            .select(pl.col("received_ns") - start)
-            .collect()
-            .to_series()
-            .to_numpy(),
-            LATENCY_SHARES,
-        )
-        for name, part in parts.items()
-    }
-
-
-def latency_start(loop: LoopKind) -> pl.Expr:
-    """Return what latency counts from: in open loop the plan, so that no wait is omitted.
-
-    G. Tene, How NOT to Measure Latency (coordinated omission), 2013.
-    """
-    return pl.col("planned_ns" if loop == "open" else "sent_ns")

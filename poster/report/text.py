@@ -12,12 +12,13 @@ from collections.abc import Iterator
 
 from poster.judge.analysis import Result
 from poster.judge.checks import Checks
+from poster.judge.phases import Quantiles
 from poster.judge.releases import name_of
 from poster.judge.safe import Safe, safe_in_all
 from poster.judge.side_by_side import Side
 from poster.judge.stages import Stage
 from poster.judge.statistics import ANYTHING, CONFIDENCE, STALE_PERCENT
-from poster.judge.transition import Quantiles, Transition
+from poster.judge.transition import Transition
 from poster.report import account
 from poster.report.excerpt import excerpt
 from poster.report.plain import WIDTH, clipped, plain, wrapped

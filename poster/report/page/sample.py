@@ -18,8 +18,9 @@ from typing import Any
 import polars as pl
 
 from poster.judge.analysis import ReleaseSeen
+from poster.judge.phases import end_of_errors_ns, latency_start, sent_within
 from poster.judge.releases import every_call
-from poster.judge.transition import Transition, end_of_errors_ns, latency_start, sent_within
+from poster.judge.transition import Transition
 from poster.report.plain import plain
 from poster.rows.history import History
 from poster.rows.record import PROBER

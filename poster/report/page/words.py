@@ -9,9 +9,10 @@ from typing import Any
 from poster.judge.analysis import Result
 from poster.judge.checks import Checks
 from poster.judge.landing import Landing
+from poster.judge.phases import Quantiles
 from poster.judge.releases import name_of
 from poster.judge.safe import Safe, safe_in_all
-from poster.judge.transition import Quantiles, Transition
+from poster.judge.transition import Transition
 from poster.report import account, text
 from poster.report.excerpt import Excerpt, excerpt
 from poster.report.page.looks import LOOKS, Look, short
