@@ -184,7 +184,9 @@ class Front:
         self._calls_under_way += 1
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                return await self._invoke(entered.target.function, version, event, fate)
+                # An API's request ids are its own; whoever invokes by himself gets Lambda's.
+                logged = request_id if self._entrance.invokes_as is None else None
+                return await self._invoke(entered.target.function, version, event, fate, logged)
         except TimeoutError:
             # The function is not stopped by that: its write may still happen.
             return self._entrance.own_response("timed out"), f"; version={version}"
@@ -203,12 +205,12 @@ class Front:
         return self._entrance.event(entered, request, request_id, self._clock.now_ns() // 1_000_000)
 
     async def _invoke(
-        self, function: str, version: str, event: Any, fate: Fate
+        self, function: str, version: str, event: Any, fate: Fate, request_id: str | None
     ) -> tuple[Response, str]:
         started_ns = self._clock.now_ns()
         try:
             async with self._door if version == LATEST else contextlib.nullcontext():
-                said = await self._lambda.invoke(function, version, event)
+                said = await self._lambda.invoke(function, version, event, request_id)
         except LambdaApiError as error:
             log.warning("%s", error)
             return self._entrance.own_response("bad answer"), f"; version={version}"

@@ -20,7 +20,9 @@ from poster.local.guard import token_header
 
 _FUNCTIONS = "/2015-03-31/functions"
 _PROVISIONED = "/2019-09-30/functions"
-INITIALISE_PATH = "/_poster/initialise"  # the emulator's own, see poster.local.ministack
+# The emulator's own, see poster.local.ministack:
+INITIALISE_PATH = "/_poster/initialise"
+REQUEST_ID_HEADER = "x-poster-request-id"
 
 
 class LambdaApiError(Exception):
@@ -74,13 +76,19 @@ class LambdaApi:
         except (aiohttp.ClientError, ValueError) as error:
             raise LambdaApiError(f"{path} cannot be read: {error}") from error
 
-    async def invoke(self, function: str, version: str, event: Any) -> Invoked:
-        """Invoke that version and wait for its end. Raises LambdaApiError without an answer."""
+    async def invoke(
+        self, function: str, version: str, event: Any, request_id: str | None = None
+    ) -> Invoked:
+        """Invoke that version and wait for its end; its log has the request id, if one is given.
+
+        Raises LambdaApiError without an answer.
+        """
         try:
             async with self._session.post(
                 f"{_FUNCTIONS}/{function}/invocations",
                 params={"Qualifier": version},
                 data=json.dumps(event).encode(),
+                headers={} if request_id is None else {REQUEST_ID_HEADER: request_id},
             ) as answer:
                 return Invoked(
                     answer.status,

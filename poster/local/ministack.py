@@ -2,7 +2,8 @@
 
 It listens with what ``poster.local.guard`` lets through, and nothing else reaches it. The token is
 in its environment, as AWS_SESSION_TOKEN; it hands that to the functions that it runs, so their own
-calls pass too. One path more than AWS has is the fleet's: see ``poster.local.concurrency``.
+calls pass too. One path more than AWS has is the fleet's: see ``poster.local.concurrency``; and one
+header, with the request id that the fleet answers with and the function's log is to have.
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ import json
 import os
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import ministack.app
 import ministack.services.sts
+from ministack.services import cloudwatch_logs, lambda_svc
 
 from poster.local.concurrency import hold_versions_to_the_functions_limit, initialise
 from poster.local.environments import keep_to_the_room
 from poster.local.guard import FORBIDDEN, refusal, refusal_without_token
-from poster.local.lambda_api import INITIALISE_PATH
+from poster.local.lambda_api import INITIALISE_PATH, REQUEST_ID_HEADER
 from poster.local.room import end_without_room
 
 _Message = MutableMapping[str, Any]
@@ -66,6 +69,34 @@ def initialising(app: _App) -> _App:
     return either
 
 
+def logging_as_answered(app: _App) -> _App:
+    """Return the application whose functions log the request id that the fleet answers with."""
+    answered: ContextVar[str] = ContextVar("answered", default="")
+    execute = lambda_svc._execute_function_dispatch
+
+    def executed(func: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+        return execute(func, config, event, answered.get() or request_id, started)
+
+    async def noting(scope: _Message, receive: _Receive, send: _Send) -> None:
+        request_id = dict(scope.get("headers", ())).get(REQUEST_ID_HEADER.encode(), b"")
+        answered.set(request_id.decode("latin-1"))
+        await app(scope, receive, send)
+
+    lambda_svc._execute_function_dispatch = executed
+    return noting
+
+
+def know_either_of_several_terms() -> None:
+    """Let CloudWatch Logs filter by ``?a ?b``, a or b: `poster collect --by-logs` asks so."""
+    matcher_of = cloudwatch_logs._compile_filter_pattern
+
+    def either(pattern: str) -> Callable[[str], bool]:
+        matchers = [matcher_of(term) for term in pattern.removeprefix("?").split(" ?")]
+        return lambda message: any(matches(message) for matches in matchers)
+
+    cloudwatch_logs._compile_filter_pattern = either
+
+
 def _refusal(scope: _Message, token: str) -> str | None:
     headers = [
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
@@ -99,6 +130,7 @@ def guard_runtime_apis() -> None:
 if __name__ == "__main__":
     guard_runtime_apis()
     hold_versions_to_the_functions_limit()
+    know_either_of_several_terms()
     token = os.environ["AWS_SESSION_TOKEN"]
     # Whoever assumes a role here, as CDK does, has shown the token and goes on with it.
     ministack.services.sts._gen_session_token = lambda: token
@@ -106,5 +138,5 @@ if __name__ == "__main__":
     keep_to_the_room(scratch)
     threading.Thread(target=end_without_room, args=[scratch], daemon=True).start()
     # MiniStack's main serves what its module calls ``app``.
-    ministack.app.app = guarded(initialising(ministack.app.app), token)
+    ministack.app.app = guarded(initialising(logging_as_answered(ministack.app.app)), token)
     ministack.app.main()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from poster.cli import exit_codes
 from poster.local.emulator import Emulator
 from poster.local.fleet import Fleet, FleetSettings
 from poster.local.fleets import Fleets
@@ -105,6 +111,39 @@ def test_every_way_in_follows_the_alias(app: Entered, door: str) -> None:
         assert after.headers["x-amz-executed-version"] == version
         seen = [json.loads(each["body"]) for each in seen]
     assert [each["version"] for each in seen][1] == version != seen[0]["version"]
+
+
+@pytest.mark.parametrize(
+    ("door", "code", "said"),
+    [
+        ("url", exit_codes.OK, r"^(\d+) of \1 ok calls have a version$"),
+        ("invoke", exit_codes.OK, r"^(\d+) of \1 ok calls have a version$"),
+        ("http", exit_codes.ERROR, r"names the version of none of \d+ ok calls"),
+    ],
+)
+def test_lambdas_log_names_the_versions_of_calls_whose_answers_have_its_request_id(
+    app: Entered, tmp_path: Path, door: str, code: int, said: str
+) -> None:
+    path = PATHS.get(door, f"/2015-03-31/functions/{app.function}/invocations")
+
+    def poster(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "poster", *command],
+            cwd=tmp_path,
+            env=app.aws.environment(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    with Fleet(app.aws, app.settings(door)) as fleet:
+        url = f"{fleet.endpoint}{path}"
+        body = ("--method", "POST", "--body", json.dumps({"body": "{}"}))
+        called = poster("run", "--endpoint", url, *body, "--rate", "20", "--calls", "20")
+    assert called.returncode == exit_codes.OK, called.stderr
+    collected = poster("collect", "runs/latest", "--by-logs", app.function)
+    assert collected.returncode == code, collected.stderr
+    assert re.search(said, collected.stdout + collected.stderr, re.MULTILINE)
 
 
 def test_each_way_in_is_announced(app: Entered) -> None:
