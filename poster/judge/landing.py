@@ -16,9 +16,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
-from poster.judge.statistics import CONFIDENCE
+from poster.judge.statistics import CONFIDENCE, never_rising
 from poster.rows.record import TargetName
 
 MOST_TOGETHER = -2.0  # fewer switches, in standard deviations: 2.3 % of the independent histories
@@ -103,7 +102,7 @@ def _fewest_switches(
     firsts = np.unique(poster[last + 1 :], return_index=True)[1]
     kept = np.concatenate([np.arange(last + 1), last + 1 + np.sort(firsts)])
     flags, poster = flags[kept], poster[kept]
-    share = isotonic_regression(flags.astype(np.float64), increasing=False).x
+    share = never_rising(flags)
     by_poster = np.argsort(poster, kind="stable")
     found = [
         _switches(flags, share, np.zeros(flags.size, dtype=np.int64)),
@@ -119,8 +118,7 @@ def _switches(
     flags: NDArray[np.bool_], share: NDArray[np.float64], poster: NDArray[np.integer[Any]]
 ) -> tuple[float | None, float]:
     """Return z of the number of switches, and z if each poster had switched just once."""
-    old = np.clip(share, 0.0, 1.0)
-    new = 1 - old
+    old, new = share, 1 - share
     same = poster[1:] == poster[:-1]
     chance = (old[:-1] * new[1:] + new[:-1] * old[1:]) * same
     # Two switches in a row are old, new, old or the other way round: they share the middle answer.

@@ -10,9 +10,8 @@ from __future__ import annotations
 import dataclasses
 
 import polars as pl
-from scipy.stats import binom
 
-from poster.judge.statistics import CONFIDENCE, quantiles_ms, wilson
+from poster.judge.statistics import CONFIDENCE, binomial_quantile, quantiles_ms, wilson
 
 SHARES = {"p50": 0.5, "p99": 0.99}
 FEWEST = 5  # answers of each release
@@ -66,10 +65,13 @@ def _bounded(latencies_ns: pl.Series) -> dict[str, Bounded]:
     values = quantiles_ms(latencies_ns.to_numpy(), SHARES)
     found: dict[str, Bounded] = {}
     for name, share in SHARES.items():
-        low, high = binom.ppf([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], count, share)
+        low, high = (
+            binomial_quantile(chance, count, share)
+            for chance in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+        )
         bounds = [
             round(latencies_ns[rank - 1] / 1e6, 6) if 1 <= rank <= count else None
-            for rank in (int(low), int(high) + 1)
+            for rank in (low, high + 1)
         ]
         found[name] = (values[name] or 0.0, bounds[0], bounds[1])
     return found

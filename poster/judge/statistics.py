@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import bisect
 import functools
+import itertools
 import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
-from scipy.special import bdtr, betaincinv, gammaln, ndtri
+from scipy.special import bdtr, bdtrik, betaincinv, gammaln, ndtri
 
 CONFIDENCE = 0.95
 STALE_SHARE = 0.01  # traffic counts as settled when less than this share is stale
@@ -97,7 +97,7 @@ def stale_share(times_s: Times, stale: Flags) -> list[Point]:
     """
     if stale.size == 0:
         return []
-    fit = np.clip(isotonic_regression(stale.astype(np.float64), increasing=False).x, 0.0, 1.0)
+    fit = never_rising(stale)
     places = _places_to_show(fit)
     low, high = _band(stale, places)
     shares = fit[places]
@@ -107,6 +107,23 @@ def stale_share(times_s: Times, stale: Flags) -> list[Point]:
             times_s[places], shares.tolist(), low.tolist(), high.tolist(), strict=True
         )
     ]
+
+
+def never_rising(flags: Flags) -> NDArray[np.float64]:
+    """Return the fit to flags that never rises and is most likely, by pooling what rises.
+
+    As scipy.optimize.isotonic_regression does, which takes longer to load than to run.
+    """
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(flags)) + 1, [flags.size]])
+    pools: list[tuple[int, int]] = []  # flags that are set, and flags
+    for begin, end in itertools.pairwise(edges.tolist()):
+        hits, size = (end - begin) * int(flags[begin]), end - begin
+        while pools and pools[-1][0] * size <= hits * pools[-1][1]:
+            more, sizes = pools.pop()
+            hits, size = hits + more, size + sizes
+        pools.append((hits, size))
+    shares = [hits / size for hits, size in pools]
+    return np.repeat(shares, [size for _, size in pools])
 
 
 def _places_to_show(fit: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -170,6 +187,15 @@ def _log_choose(count: int, chosen: NDArray[np.int64] | int) -> NDArray[np.float
         gammaln(count + 1) - gammaln(np.add(chosen, 1)) - gammaln(np.subtract(count + 1, chosen))
     )
     return logarithm
+
+
+def binomial_quantile(chance: float, count: int, share: float) -> int:
+    """Return the least count of hits in ``count`` trials that is not exceeded with that chance.
+
+    As scipy.stats.binom.ppf does, which takes a second to load.
+    """
+    found = max(0, math.ceil(bdtrik(chance, count, share))) if count else 0
+    return found - 1 if found and bdtr(found - 1, count, share) >= chance else found
 
 
 def quantiles_ms(

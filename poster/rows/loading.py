@@ -18,6 +18,7 @@ import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -42,6 +43,7 @@ from poster.rows.spill import Spill
 
 LARGE_BYTES = 256 * 1024 * 1024  # from here on, calls are kept on disk
 BLOCK_BYTES = 16 * 1024 * 1024  # from 32 MiB on, glibc gives every buffer back to the system
+FILE_BLOCKS = 8  # of a large file's, in one file: every file costs each reading of a column
 FIRST_LINE_BYTES = 16 * 1024 * 1024
 SMALL_BLOCK_BYTES = 16 * 1024
 _REQUIRED = ("seq", "poster", "todo_id", "planned_ns", "sent_ns")
@@ -89,18 +91,18 @@ def load(path: Path) -> History:
         ) from None
     run = _run_in(first, path)
     spill = Spill() if size >= LARGE_BYTES else None
-
-    def read(place: int, span: tuple[int, int]) -> _Block:
-        block = _read_span(path, *span)
-        if spill is None:
-            return block
-        spill.add(place, in_order(block.observations))
-        return dataclasses.replace(block, observations=[])
-
+    spans = _spans(path, len(first), size)
+    at_once = FILE_BLOCKS if spill else max(1, len(spans))
     whole = _Block([], [])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for block in pool.map(read, itertools.count(), _spans(path, len(first), size)):
-            whole.add(block)
+        for place in range(0, len(spans), at_once):
+            some = _Block([], [])
+            for block in pool.map(partial(_read_span, path), spans[place : place + at_once]):
+                some.add(block)
+            if spill is not None:
+                spill.add(place, in_order(some.observations))
+                some.observations = []
+            whole.add(some)
     calls = in_order(whole.observations).lazy() if spill is None else spill.calls()
     if (log := path.with_name(NAMED)).exists():
         calls = _named_by(log, calls)
@@ -198,7 +200,8 @@ def _spans(path: Path, start: int, size: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def _read_span(path: Path, start: int, end: int) -> _Block:
+def _read_span(path: Path, span: tuple[int, int]) -> _Block:
+    start, end = span
     with path.open("rb") as file:
         file.seek(start)
         text = file.read(end - start)

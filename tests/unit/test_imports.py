@@ -7,6 +7,7 @@ not used any more has to go.
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -249,3 +250,10 @@ def test_subject_and_instrument_do_not_know_each_other() -> None:
 
 def test_the_function_folder_is_no_package() -> None:
     assert not (ROOT / "hello_world" / "__init__.py").exists()
+
+
+def test_a_report_does_not_wait_for_libraries_that_load_slowly() -> None:
+    code = "import sys, poster.cli.report; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "polars" in loaded.stdout.split()
+    assert not {"scipy.stats", "scipy.optimize", "altair"} & set(loaded.stdout.split())

@@ -13,7 +13,14 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import binom
 
 from poster.judge import statistics
-from poster.judge.statistics import quantiles_ms, settled_by, stale_share, wilson
+from poster.judge.statistics import (
+    binomial_quantile,
+    never_rising,
+    quantiles_ms,
+    settled_by,
+    stale_share,
+    wilson,
+)
 from tests.support.coverage import SETTINGS, Coverage, coverage_of, table
 
 
@@ -95,6 +102,17 @@ def test_the_estimate_is_the_isotonic_fit_and_lies_within_its_band() -> None:
         assert share == pytest.approx(fit[int(at)], abs=1e-6)
         assert 0 <= low <= share <= high <= 1
     assert [point[0] for point in points] == sorted({point[0] for point in points})
+
+
+@given(arrays.arrays(bool, st.integers(1, 200)))
+def test_the_fit_is_the_librarys(flags: np.ndarray) -> None:
+    theirs = isotonic_regression(flags.astype(float), increasing=False).x
+    np.testing.assert_allclose(never_rising(flags), theirs, atol=1e-12)
+
+
+@given(st.integers(0, 5_000_000), st.sampled_from([0.5, 0.99]), st.sampled_from([0.025, 0.975]))
+def test_ranks_of_an_interval_are_the_librarys(count: int, share: float, chance: float) -> None:
+    assert binomial_quantile(chance, count, share) == int(binom.ppf(chance, count, share))
 
 
 def test_the_curve_stays_small_however_many_calls() -> None:
