@@ -217,7 +217,7 @@ def _time(field: str = "at", *, labels: bool = True) -> alt.X:
             nice=False,
             zero=False,
         ),
-        axis=alt.Axis(grid=False, tickCount=8, labelFlush=False, labels=labels, ticks=labels),
+        axis=alt.Axis(grid=False, tickCount=8, labelFlush=False) if labels else None,
     )
 
 
