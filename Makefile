@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # sam build calls uv, and sam has an environment of its own: see requirements/README.md
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 export SAM_CLI_TELEMETRY := 0
+# Where it is set, sam, poster and every child of a test compile all of their modules at each start.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
