@@ -17,10 +17,10 @@ from rehearsal.contrary import purge_in_progress
 from rehearsal.permissions import RECORDING, permissions_of
 from tests.rehearsal.conftest import ROOT, Done, Rehearsal
 
-# What MiniStack carries: it has no express mode and no CodeDeploy. lambda-api and canary are
+# What MiniStack carries: it has no express mode and no CodeDeploy. sam, lambda-api and canary are
 # rehearsed on a bad day (test_bad_day.py), and call nothing that these do not.
-WAYS = ("sam", "linear:40,1", "latest", "delete-old")
-KEPT = "sam"  # the stack of this one is used by the other commands before it is removed
+WAYS = ("linear:40,1", "latest", "delete-old", "permission-gap")
+KEPT = "linear:40,1"  # the stack of this one is used by the other commands before it is removed
 AT_ONCE = 2
 STACKS = "todo-sample-"
 PATIENT = ("--rate", "100", "--timeout", "400")  # a busy machine may hold up many probes at once

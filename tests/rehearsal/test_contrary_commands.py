@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from poster import errors
 from poster.aws.target import AwsTarget
+from poster.cli.main import main
 from rehearsal import contrary
 from rehearsal.aws import REGION, Contrary, RehearsedAws, as_ever
 from tests.rehearsal.conftest import ROOT, Done, Rehearsal
@@ -32,6 +35,12 @@ class Commands(Rehearsal):
         self.deployed = Deployed(AwsTarget(REGION), folder / "stack", 971)
         self.deployed.deploy_first("sam", "aaa")
         self.deployed.deploy("lambda-api", "xxx")
+
+    def poster(self, named: str, *arguments: str, folder: str = "") -> Done:
+        """Run ``poster`` in this process, which is signed in too: each start takes a second."""
+        with contextlib.chdir(self.folder_of(folder or named)):
+            ended = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        return Done(ended.exit_code, ended.stdout, ended.stderr)
 
     def under(self, answers: Contrary, *command: str) -> Done:
         """Run a command of ``poster`` while AWS answers like that."""
