@@ -3,7 +3,7 @@
 # Inputs come as INPUT_* variables, never as text in a script: a branch's name is somebody else's.
 set -uo pipefail
 
-function=() stack=() url=() region=() wanted=()
+function=() stack=() url=() region=() source=() wanted=()
 given() { # given ARRAY NAME: add --NAME VALUE where the input is not empty
   local -n into=$1
   local variable=INPUT_${2^^}
@@ -14,6 +14,7 @@ for name in function-name alias; do given function "$name"; done
 given stack stack-name
 given region region
 given url endpoint
+given source version-from
 for name in expect was; do given wanted "$name"; done
 # Words, quoted as in a shell; none is run.
 mapfile -t around < <(xargs -r -n 1 <<<"${INPUT_RUN_ARGUMENTS:-}")
@@ -49,7 +50,7 @@ if [ -n "${INPUT_COMMAND:-}" ]; then
     called=("${url[@]}")
     [ ${#url[@]} -gt 0 ] || called=("${stack[@]}")
     report=$(poster run --format json --out "$RUNNER_TEMP/poster-run" \
-      "${called[@]}" "${function[@]}" "${region[@]}" "${around[@]}" -- "${deploy[@]}")
+      "${called[@]}" "${function[@]}" "${region[@]}" "${source[@]}" "${around[@]}" -- "${deploy[@]}")
     code=$?
     mapfile -t said < <(read_json "$report" 'it.get("verdict")' 'it.get("witness")' \
       'it.get("safe", {}).get("s")' '(it.get("transitions") or [{}])[-1].get("to")')
@@ -74,7 +75,7 @@ if [ -n "$verdict" ] && [ ${#stack[@]} -eq 0 ] && [ ${#function[@]} -eq 0 ] && [
 fi
 
 said=$(poster wait -q --format json "${stack[@]}" "${function[@]}" "${region[@]}" "${url[@]}" \
-  "${wanted[@]}" "${was[@]}" "${further[@]}")
+  "${source[@]}" "${wanted[@]}" "${was[@]}" "${further[@]}")
 code=$?
 mapfile -t said < <(read_json "$said" 'it.get("outcome")' 'it.get("sentence")' 'it.get("error")' \
   'it.get("waited_s")' '(it.get("expected") or [{}])[0].get("version")')

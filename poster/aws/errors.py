@@ -19,6 +19,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     WaiterError,
 )
+from botocore.parsers import ResponseParserError
 
 from poster.errors import NO_PERMISSION, NOT_THERE, USAGE, PosterError
 
@@ -89,6 +90,8 @@ def sentence(error: Exception) -> str:
         return "there are no AWS credentials: run `aws configure` or `aws sso login`"
     if isinstance(error, EndpointConnectionError):
         return f"{error}: check the region and the network"
+    if isinstance(error, ResponseParserError):
+        return "what answers in AWS's place is not AWS: check AWS_ENDPOINT_URL and the network"
     return f"{error}"
 
 
@@ -97,7 +100,7 @@ def told() -> Iterator[None]:
     """Raise what botocore raises in the ``with`` block as an AwsError."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         raise aws_error(error) from error
 
 

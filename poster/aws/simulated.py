@@ -48,7 +48,7 @@ def local_url(ssm: Any, api_endpoint: str) -> str:
         time.sleep(_AGAIN_S)
     raise AwsError(
         f"nothing answers {api_endpoint} on this machine: `poster local` serves what was deployed"
-        " to it and leads to a function; of another local AWS name the URL with --endpoint"
+        " to it and leads to a function"
     )
 
 

@@ -14,14 +14,20 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from poster.aws import simulated
-from poster.aws.errors import NoRegionError, told
+from poster.aws.errors import AwsError, NoRegionError, told
 from poster.rows.record import TargetName
+
+OF_POSTER_LOCAL = "POSTER_LOCAL"  # a variable of `poster local`: the endpoint that is its own
 
 
 def is_of_poster_local() -> bool:
-    """Return whether this shell's AWS is on this machine."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    return urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}
+    """Return whether this shell's AWS is that of a `poster local`."""
+    return os.environ.get("AWS_ENDPOINT_URL", "no") == os.environ.get(OF_POSTER_LOCAL)
+
+
+def is_named_by_aws(url: str) -> bool:
+    """Return whether the host is one that AWS gives, and any local AWS as it does."""
+    return (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".on.aws"))
 
 
 class Target(Protocol):
@@ -107,6 +113,13 @@ class AwsTarget:
         """See Target. In a shell set up by `poster local`, its fleets are where calls arrive."""
         if is_of_poster_local():
             return simulated.local_url(self.client("ssm"), api_endpoint)
+        other = os.environ.get("AWS_ENDPOINT_URL", "")
+        is_local = urlsplit(other).hostname in {"127.0.0.1", "localhost", "::1"}
+        if is_local and is_named_by_aws(api_endpoint):
+            raise AwsError(
+                f"{api_endpoint} is not where the local AWS at {other} answers: name the URL that"
+                " it serves with --endpoint"
+            )
         return api_endpoint
 
     def propagation_at(self, url: str) -> dict[str, Any] | None:

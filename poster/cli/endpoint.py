@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from poster.aws.any_stack import served_by
 from poster.aws.stack import Stack
-from poster.aws.target import AwsTarget, is_of_poster_local
+from poster.aws.target import AwsTarget, is_named_by_aws, is_of_poster_local
 from poster.rows.address import shown
 
 
@@ -79,8 +78,7 @@ def _named(url: str, region: str | None) -> Api:
     if not is_of_poster_local():
         return Api(url)
     target = AwsTarget(region)
-    host = urlsplit(url).hostname or ""
-    if host.endswith((".amazonaws.com", ".on.aws")):  # as the local AWS itself names what it serves
+    if is_named_by_aws(url):
         url = target.reachable(url)
     return Api(url, propagation=target.propagation_at(url))
 

@@ -173,6 +173,10 @@ class Options:
             "--print-version needs --stack-name, or --function-name and --alias",
         )
         yield (
+            self.print_version and self.form == "json",
+            "--print-version prints the version alone: leave --format json away",
+        )
+        yield (
             not is_told and self.expect is None and self.marker is None,
             "say what is expected: --expect VERSION or --marker MARKER",
         )

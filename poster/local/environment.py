@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.session import Session
 
 from poster.aws import execute_api
+from poster.aws.target import OF_POSTER_LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +44,7 @@ class LocalAws:
         """Return the variables that bind the AWS SDKs, the AWS CLI and SAM CLI to it."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
+            OF_POSTER_LOCAL: self.endpoint,
             "AWS_ACCESS_KEY_ID": _KEY,
             "AWS_SECRET_ACCESS_KEY": _KEY,
             "AWS_SESSION_TOKEN": self.token,  # every client sends it; see poster.local.guard

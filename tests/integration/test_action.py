@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.support.servers import http_server, send
 
 SCRIPT = Path(__file__).parents[2] / ".github" / "action" / "wait.sh"
-SOURCE = "--version-from json:/release"
 
 
 def test_a_deploy_runs_under_calls_and_what_follows_comes_when_callers_get_it(
@@ -37,8 +36,9 @@ def test_a_deploy_runs_under_calls_and_what_follows_comes_when_callers_get_it(
                 "RUNNER_TEMP": str(tmp_path),
                 "INPUT_ENDPOINT": url,
                 "INPUT_COMMAND": "echo 8 > new; tr -d '\\n' < new > newer; mv newer release",
-                "INPUT_RUN_ARGUMENTS": f"{SOURCE} --posters 10 --pause 0.01 --max-fail 0",
-                "INPUT_ARGUMENTS": f"{SOURCE} --stale-share 0.1 --rate 200 --then 'touch done'",
+                "INPUT_VERSION_FROM": "json:/release",
+                "INPUT_RUN_ARGUMENTS": "--posters 10 --pause 0.01 --max-fail 0",
+                "INPUT_ARGUMENTS": "--stale-share 0.1 --rate 200 --then 'touch done'",
             },
             capture_output=True,
             text=True,

@@ -121,9 +121,7 @@ def test_it_notes_the_version_deploys_under_calls_and_waits_in_this_order(run: R
 
 
 def test_of_an_endpoint_alone_the_calls_tell_all_and_nobody_waits(run: Run) -> None:
-    done, asked, files = run(
-        endpoint="https://x", command="true", run_arguments="--version-from header:X-Version"
-    )
+    done, asked, files = run(endpoint="https://x", command="true", version_from="header:X-Version")
     assert done.returncode == 0, done.stderr
     (only,) = asked
     assert "--endpoint https://x --version-from header:X-Version -- bash" in only
@@ -132,9 +130,10 @@ def test_of_an_endpoint_alone_the_calls_tell_all_and_nobody_waits(run: Run) -> N
 
 def test_what_follows_waits_for_the_release_that_the_calls_saw(run: Run) -> None:
     follows = {"endpoint": "https://x", "command": "true", "arguments": "--then ./migrate"}
-    done, asked, _ = run(**follows)
+    done, asked, _ = run(**follows, version_from="sha256")
     assert done.returncode == 0, done.stderr
-    assert asked[-1] == "wait -q --format json --endpoint https://x --expect 8 --then ./migrate"
+    expected = "--endpoint https://x --version-from sha256 --expect 8 --then ./migrate"
+    assert asked[-1] == f"wait -q --format json {expected}"
     _, asked, _ = run(seen={**SEEN, "transitions": [{"to": "xxx"}]}, **follows)
     assert " --marker xxx " in asked[-1]
 

@@ -95,7 +95,8 @@ def test_what_is_simulated_is_known_of_a_fleets_url_alone(ssm: FakeSsm) -> None:
 def test_an_endpoint_is_named_as_aws_names_it_or_as_it_is_served(
     ssm: FakeSsm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    for name in ("AWS_ENDPOINT_URL", "POSTER_LOCAL"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.setattr(AwsTarget, "client", lambda self, service: ssm)
     named = chosen_api("https://url.lambda-url.r.on.aws/", None, "us-east-1", "")
     assert (named.url, named.propagation) == ("http://127.0.0.1:4/", LAG)
@@ -110,3 +111,16 @@ def test_in_an_account_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) ->
     target = AwsTarget("us-east-1")
     assert target.propagation_at("https://example.com/") is None
     assert target.reachable("https://example.com/") == "https://example.com/"
+
+
+def test_of_another_local_aws_only_a_url_that_it_serves_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POSTER_LOCAL", "http://127.0.0.1:1")  # of an earlier one
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
+    target = AwsTarget("us-east-1")
+    with pytest.raises(AwsError, match=r"local AWS at http://localhost:4566 .*--endpoint"):
+        target.reachable("https://gone.lambda-url.us-east-1.on.aws/")
+    served = "https://a.execute-api.localhost.example:4566/Prod"
+    assert target.reachable(served) == served
+    assert chosen_api(served, None, "us-east-1", "").propagation is None

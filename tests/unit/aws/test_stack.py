@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import botocore.exceptions
+import botocore.parsers
 import pytest
 
-from poster.aws.errors import NotThereError, sentence
+from poster.aws.errors import AwsError, NotThereError, sentence, told
 from poster.aws.stack import Outputs, Stack, StackError
 from poster.aws.target import AwsTarget
 
@@ -134,11 +135,14 @@ def test_the_default_log_group_is_lambdas() -> None:
             botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"),
             "check the region and the network",
         ),
+        (botocore.parsers.ResponseParserError("b'\nno XML'"), "check AWS_ENDPOINT_URL"),
     ],
 )
 def test_an_aws_error_becomes_one_sentence_with_a_way_out(error: Exception, said: str) -> None:
     assert said in sentence(error)
     assert "\n" not in sentence(error)
+    with pytest.raises(AwsError), told():
+        raise error
 
 
 def test_a_table_that_holds_rows_is_found_without_outputs() -> None:

@@ -452,6 +452,10 @@ def test_without_credentials(tmp_path: Path) -> None:
             "needs answers that name versions",
         ),
         ([*HERE, "--print-version"], "--print-version needs"),
+        (
+            ["--stack-name", "s", "--print-version", "--format", "json"],
+            "leave --format json away",
+        ),
         ([*HERE, "--stale-share", "1"], "1.0 is not in the range 0<x<1"),
         ([*HERE, "--version-from", "body"], "body is none of header:NAME"),
     ],
