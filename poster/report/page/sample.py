@@ -58,65 +58,75 @@ class Sample:
     environments: pl.DataFrame  # by bin and answer: execution environments that answered
 
 
-def answered(history: History, releases: Sequence[ReleaseSeen]) -> pl.DataFrame:
-    """Return the observations with ``place`` of the release, ``at_ns`` (came) and ``latency_ms``.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answered:
+    """What figures are made of: the few columns that count every call, and the way to the rest."""
+
+    calls: pl.DataFrame  # row (in the history), poster, place, sent_ns, at_ns, latency_ms ...
+    history: History
+    places: dict[str, int]  # of the releases
+
+
+def answered(history: History, releases: Sequence[ReleaseSeen]) -> Answered:
+    """Return the calls with ``place`` of the release, ``at_ns`` (came) and ``latency_ms``.
 
     Without a release ``place`` says what came instead.
     """
-    place = {release.release: number for number, release in enumerate(releases)}
+    places = {release.release: number for number, release in enumerate(releases)}
     latency_ns = pl.col("received_ns") - latency_start(history.run.loop)
-    calls = every_call(history.calls).with_columns(
+    calls = every_call(history.calls).select(
+        *("poster", "sent_ns", "cold_start", "instance_id"),
         place=pl.when(pl.col("outcome") == "fail")
         .then(FAILED)
         .when(pl.col("outcome") == "unknown")
         .then(UNKNOWN)
-        .otherwise(pl.coalesce(_place_of_release(place), UNNAMED))
-        .cast(pl.Int64),
+        .otherwise(pl.coalesce(_place_of_release(places), UNNAMED))
+        .cast(pl.Int16),
         at_ns=pl.coalesce("received_ns", "sent_ns"),
         latency_ms=latency_ns / 1e6,
     )
-    unseen = ("outcome", "planned_ns", "received_ns", "server_ms", "request_id", "pop", "cache")
-    named = calls.with_columns(pl.col("release").cast(pl.String))
-    return named.drop(*unseen, "connection", "remote_ip").collect()
+    # One after another and no wider than they need to be: there may be very many rows.
+    columns = (calls.select(name).collect().to_series() for name in calls.collect_schema())
+    narrow = [each.shrink_dtype() if each.name == "poster" else each for each in columns]
+    return Answered(pl.DataFrame(narrow).with_row_index("row"), history, places)
 
 
-def whole_run(calls: pl.DataFrame, transitions: Sequence[Transition]) -> Sample:
+def whole_run(found: Answered, transitions: Sequence[Transition]) -> Sample:
     """Return the figure of all calls; its zero is the run's origin."""
     edges = [seq for each in transitions for seq in (each.first_new_seq, each.last_old_seq)]
-    return _sample(_with_roles(calls, transitions), 0, edges, MOST_CALLS, [])
+    calls = found.calls.lazy().with_columns(answer=_role(found.places, transitions))
+    return _sample(found.history, calls, 0, edges, MOST_CALLS, [])
 
 
-def around_each(calls: pl.DataFrame, transitions: Sequence[Transition]) -> list[Sample]:
+def around_each(found: Answered, transitions: Sequence[Transition]) -> list[Sample]:
     """Return the figures of the first transitions; the zero of each is the transition's."""
     shown = transitions[:MOST_DEPLOYS]
     most = min(MOST_CALLS, MOST_CALLS_OF_DEPLOYS // max(1, len(shown)))
-    return [_around(calls, transition, most) for transition in shown]
+    return [_around(found, transition, most) for transition in shown]
 
 
-def _with_roles(calls: pl.DataFrame, transitions: Sequence[Transition]) -> pl.DataFrame:
-    """Add ``answer``: each call's role in the deploy under way when it was sent."""
-    places = dict(calls.select("release", "place").unique().iter_rows())
+def _role(places: dict[str, int], transitions: Sequence[Transition]) -> pl.Expr:
+    """Return each call's role in the deploy under way when it was sent."""
     place = pl.col("place")
     role = pl.min_horizontal(place, pl.lit(NEW))
     for number, transition in enumerate(transitions):
         # A third release is one that came before, or one that overtook.
-        taken_over = place >= places.get(transition.to, 0)
         own = (
             pl.when(place < 0)
             .then(place)
-            .when(pl.col("release") == transition.start)
+            .when(place == places[transition.start])
             .then(OLD)
-            .when((pl.col("release") == transition.to) | taken_over)
+            .when(place >= places[transition.to])
             .then(NEW)
             .otherwise(OLD)
         )
         began = pl.col("sent_ns") >= transition.phase.deploy_ns
         role = pl.when(began).then(own).otherwise(role) if number else own
-    return calls.with_columns(answer=role.cast(pl.Int64))
+    return role.cast(pl.Int64)
 
 
-def _around(calls: pl.DataFrame, transition: Transition, most: int) -> Sample:
-    calls = _with_roles(calls, [transition])
+def _around(found: Answered, transition: Transition, most: int) -> Sample:
+    calls = found.calls.lazy().with_columns(answer=_role(found.places, [transition]))
     zero_ns = transition.phase.zero_ns
     begin_ns = min(zero_ns, transition.first_new_ns, transition.last_old_ns)
     end_ns = max(
@@ -130,7 +140,7 @@ def _around(calls: pl.DataFrame, transition: Transition, most: int) -> Sample:
     overlap = transition.overlap
     proof = [overlap.new_seq, overlap.old_seq] if overlap else []
     edges = [transition.first_new_seq, transition.last_old_seq, *proof]
-    return _sample(shown, zero_ns, edges, most, [0.0])
+    return _sample(found.history, shown, zero_ns, edges, most, [0.0])
 
 
 def columns(frame: pl.DataFrame) -> Columns:
@@ -165,32 +175,44 @@ def _place_of_release(place: dict[str, int]) -> pl.Expr:
     return release.replace_strict(texts, places, default=None, return_dtype=pl.Int64)
 
 
-def _last_error_ns(calls: pl.DataFrame, transition: Transition) -> int:
+def _last_error_ns(calls: pl.LazyFrame, transition: Transition) -> int:
     """Return when the last error counted against the transition came, else its zero."""
     phase = transition.phase
     counted = sent_within(phase.zero_ns, end_of_errors_ns(phase, transition.over_ns))
-    errors = calls.lazy().filter(counted & (pl.col("answer") < 0))
+    errors = calls.filter(counted & (pl.col("answer") < 0))
     last = errors.select(pl.col("at_ns").max()).collect().item()
     return phase.zero_ns if last is None else int(last)
 
 
 def _sample(
-    calls: pl.DataFrame, zero_ns: int, edges: Sequence[int], most: int, at_least: Sequence[float]
+    history: History,
+    calls: pl.LazyFrame,
+    zero_ns: int,
+    edges: Sequence[int],
+    most: int,
+    at_least: Sequence[float],
 ) -> Sample:
-    posters = calls["poster"].unique().sort().to_list()
+    posters = calls.select(pl.col("poster").unique().sort()).collect().to_series().to_list()
     per_lane = -(-max(1, len(posters)) // MOST_LANES)
     lanes = [posters[first : first + per_lane] for first in range(0, len(posters), per_lane)]
     lane_of = [number for number, lane in enumerate(lanes) for _ in lane]
-    timed = calls.with_columns(
-        lane=pl.col("poster").replace_strict(posters, lane_of, return_dtype=pl.Int64)
+    timed = calls.select(
+        *("row", "place", "latency_ms", "cold_start", "instance_id"),
+        pl.col("answer").cast(pl.Int8),
+        lane=pl.col("poster").replace_strict(posters, lane_of, return_dtype=pl.Int8)
         if posters
-        else pl.lit(0),
-        at=(pl.col("at_ns") - zero_ns) / 1e9,
-        sent=(pl.col("sent_ns") - zero_ns) / 1e9,
-    )
-    from_s, to_s = _range(timed, at_least)
+        else pl.lit(0, pl.Int8),
+        at=_seconds("at_ns", zero_ns),
+    ).collect()
+    from_s, to_s = _range(calls, zero_ns, at_least)
     bins = min(MOST_BINS, max(FEWEST_BINS, timed.height // CALLS_PER_BIN))
-    drawn = thinned(timed, _telling(), pl.col("seq").is_in(list(edges)), most)
+    marks = timed.select(
+        "row",
+        "at",
+        _telling().alias("telling"),
+        _is_one_of(_rows(history, edges)).alias("edge"),
+    )
+    drawn = thinned(marks, pl.col("telling"), pl.col("edge"), most)
     by_room = CELLS_PER_CALL * most // max(1, len(lanes))
     cell_bins = max(FEWEST_CELLS, min(MOST_CELLS, by_room))
     return Sample(
@@ -198,11 +220,15 @@ def _sample(
         to_s=to_s,
         lanes=tuple(_lane_name(lane) for lane in lanes),
         total=timed.height,
-        calls=_row_columns(drawn),
+        calls=_row_columns(history, drawn, timed, zero_ns),
         cells=_cells(timed, cell_bins, from_s, to_s) if drawn.height < timed.height else None,
         bins=_bins(timed, bins, from_s, to_s),
         environments=_environments(timed, bins, from_s, to_s),
     )
+
+
+def _seconds(name: str, zero_ns: int) -> pl.Expr:
+    return (pl.col(name) - zero_ns) / 1e9
 
 
 def thinned(calls: pl.DataFrame, telling: pl.Expr, edges: pl.Expr, most: int) -> pl.DataFrame:
@@ -222,21 +248,20 @@ def thinned(calls: pl.DataFrame, telling: pl.Expr, edges: pl.Expr, most: int) ->
 
 def _telling() -> pl.Expr:
     """Choose what is rare: errors, cold starts, the slowest calls."""
-    slowness = pl.col("latency_ms").rank("ordinal", descending=True)
+    latency = pl.col("latency_ms")
+    slow = pl.when(latency >= latency.top_k(SLOWEST).min()).then(latency)
     return (
         (pl.col("answer") < 0)
         | pl.col("cold_start").fill_null(False)
-        | (slowness <= SLOWEST).fill_null(False)
+        | (slow.rank("ordinal", descending=True) <= SLOWEST).fill_null(False)
     )
 
 
-def _range(timed: pl.DataFrame, at_least: Sequence[float]) -> tuple[float, float]:
+def _range(calls: pl.LazyFrame, zero_ns: int, at_least: Sequence[float]) -> tuple[float, float]:
     """Return the stretch that all calls, and the moments of ``at_least``, are in."""
-    moments = [*at_least]
-    if not timed.is_empty():
-        moments += timed.select(
-            pl.min_horizontal("at", "sent").min().alias("first"), pl.col("at").max().alias("last")
-        ).row(0)
+    at, sent = _seconds("at_ns", zero_ns), _seconds("sent_ns", zero_ns)
+    ends = calls.select(sent.min().alias("sent"), at.min().alias("first"), at.max().alias("last"))
+    moments = [*at_least, *(end for end in ends.collect().row(0) if end is not None)]
     first, last = min(moments, default=0.0), max(moments, default=0.0)
     pad = max((last - first) * 0.01, 0.01)
     return first - pad, last + pad
@@ -248,14 +273,34 @@ def _lane_name(lane: list[int]) -> str:
     return str(lane[0]) if len(lane) == 1 else f"{lane[0]}\u2013{lane[-1]}"
 
 
-def _row_columns(drawn: pl.DataFrame) -> pl.DataFrame:
-    return drawn.select(
-        *("seq", "poster", "todo_id", "lane", "answer", "place"),
-        *(pl.col(name).round(4) for name in ("at", "sent")),
-        pl.col("latency_ms").round(3),
-        *("marker", "config_marker", "function_version", "instance_id", "status", "error"),
-        pl.col("cold_start").cast(pl.Int8),
+def _row_columns(
+    history: History, drawn: pl.DataFrame, timed: pl.DataFrame, zero_ns: int
+) -> pl.DataFrame:
+    """Return the drawn calls with all that is said about each."""
+    chosen = _is_one_of(drawn["row"])
+    counted = timed.lazy().select("row", "lane", "answer", "place", "at", "latency_ms")
+    calls = history.calls.with_row_index("row").with_columns(sent=_seconds("sent_ns", zero_ns))
+    found = calls.filter(chosen).join(counted.filter(chosen), on="row").collect()
+    return (
+        drawn.select("row")
+        .join(found, on="row", how="left", maintain_order="left")
+        .select(
+            *("seq", "poster", "todo_id", "lane", "answer", "place"),
+            *(pl.col(name).round(4) for name in ("at", "sent")),
+            pl.col("latency_ms").round(3),
+            *("marker", "config_marker", "function_version", "instance_id", "status", "error"),
+            pl.col("cold_start").cast(pl.Int8),
+        )
     )
+
+
+def _rows(history: History, seqs: Sequence[int]) -> pl.Series:
+    numbered = history.calls.select("seq").with_row_index("row")
+    return numbered.filter(pl.col("seq").is_in(list(seqs))).select("row").collect().to_series()
+
+
+def _is_one_of(rows: pl.Series) -> pl.Expr:
+    return pl.col("row").is_in(rows.implode())
 
 
 def _bin_of(bins: int, from_s: float, to_s: float) -> pl.Expr:

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poster.judge.analysis import analyse
+from poster.report import html, text
 from poster.report import json as report_json
-from poster.report import text
+from poster.report.page import sample
 from poster.rows import loading, spill
 from poster.rows.history import History, HistoryError
 from poster.rows.loading import load
@@ -93,6 +94,20 @@ def test_merged_histories_on_disk_are_the_same_history(tmp_path: Path) -> None:
     assert large.kept_in is not None
     assert large.observations.equals(small.observations)
     assert said(large) == said(small)
+
+
+def test_the_page_of_a_history_on_disk_is_the_same_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "MOST_CALLS", 20)
+    path = tmp_path / "history.jsonl"
+    lines = map(encode, [RUN, *rows("aaab|a!bab?b" * 5 + "b" * 40)])
+    path.write_text("".join(f"{line}\n" for line in lines))
+    small = load(path)
+    with everything_large(1000):
+        large = load(path)
+    pages = [html.render(analyse(each, None), each) for each in (small, large)]
+    assert pages[0] == pages[1]
 
 
 def test_what_lay_on_disk_is_gone_with_the_history(
