@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from poster.cli.live import MOST_NAMED, LiveCounts
 from poster.gate.sequential import Rule
 from poster.gate.tally import Expected, Tally, sentence_of_time_out
 from poster.rows.record import Observation
+from tests.support.command import poster
 from tests.support.servers import http_server, send
 
 # Sets the window's title, clears the screen, ends the line as a workflow's command would need it,
@@ -38,23 +37,12 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-def poster(folder: Path, *arguments: str) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-m", "poster", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "GITHUB_ACTIONS": "true"},
-        capture_output=True,
-        timeout=60,
-    )
-    return (ended.stdout + ended.stderr).decode()
-
-
 def test_nothing_that_a_terminal_obeys_comes_out_of_an_answer(tmp_path: Path, url: str) -> None:
-    said = [
-        poster(tmp_path, "run", "--method", "POST", "--endpoint", url, "--duration", "1"),
-        poster(tmp_path, "wait", "--endpoint", url, "--expect", "2", "--timeout", "1"),
-    ]
-    for text in said:
+    for command in (
+        ("run", "--method", "POST", "--endpoint", url, "--duration", "1"),
+        ("wait", "--endpoint", url, "--expect", "2", "--timeout", "1"),
+    ):
+        text = poster(tmp_path, *command, env={**os.environ, "GITHUB_ACTIONS": "true"}).output
         assert "owned" in text, text
         assert not [each for each in OBEYED if each in text], text
 

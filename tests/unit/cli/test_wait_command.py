@@ -15,13 +15,14 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from poster.cli import exit_codes
 from poster.cli.main import main
 from poster.cli.wait import wait as wait_command
 from poster.cli.wait_options import GROUPS
 from poster.cli.wait_report import OUTCOMES
+from tests.support.command import poster
 from tests.support.schemas import faults
 from tests.support.servers import http_server, send, unused_url
 
@@ -40,21 +41,23 @@ def isolated() -> dict[str, str]:
     }
 
 
-def wait(
-    *arguments: str, cwd: Path, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
+def wait(*arguments: str, cwd: Path, env: dict[str, str] | None = None) -> Result:
+    done = poster(cwd, "wait", *arguments, env=env or isolated())
+    if "json" in arguments and done.stdout:
+        assert faults("wait", json.loads(done.stdout)) == []
+    return done
+
+
+def wait_of_its_own(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Wait in a process of its own, whose output is also that of what follows."""
+    return subprocess.run(
         [sys.executable, "-m", "poster", "wait", *arguments],
         cwd=cwd,
-        env=env or isolated(),
+        env=isolated(),
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert "Traceback" not in done.stderr
-    if "json" in arguments and done.stdout:
-        assert faults("wait", json.loads(done.stdout)) == []
-    return done
 
 
 Handler = Callable[[BaseHTTPRequestHandler, bytes], None]
@@ -90,7 +93,7 @@ def test_reached_says_so_and_runs_what_follows(tmp_path: Path) -> None:
             *("--then", f"{touch('done')} $HOME"),
             cwd=tmp_path,
         )
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert re.fullmatch(
         r"reached: version 2: \d+ new answers in a row over \d\.\d s, in attempt 1; a wait ends"
@@ -106,8 +109,8 @@ def test_what_follows_passes_its_output_and_exit_code_on(tmp_path: Path) -> None
     command = "echo purged; exit 7"
     with http_server(versions(then="2")) as url:
         arguments = ("--endpoint", url, "--expect", "2", *POST, *QUICK, "--then", command)
-        text = wait(*arguments, "--shell", cwd=tmp_path)
-        machine = wait(*arguments, "--shell", "--format", "json", cwd=tmp_path)
+        text = wait_of_its_own(*arguments, "--shell", cwd=tmp_path)
+        machine = wait_of_its_own(*arguments, "--shell", "--format", "json", cwd=tmp_path)
     assert (text.returncode, machine.returncode) == (7, 7)
     assert "purged\n" in text.stdout
     said = json.loads(machine.stdout)
@@ -169,7 +172,7 @@ def test_a_broken_release_ends_the_wait_with_a_code_of_its_own(
             *("--endpoint", url, "--expect", "2", *POST, *QUICK, "--then", touch("done")),
             cwd=tmp_path,
         )
-    assert (done.returncode, done.stdout) == (exit_codes.BROKEN, "")
+    assert (done.exit_code, done.stdout) == (exit_codes.BROKEN, "")
     assert re.search(f"broken: version 2: .*{sentence}", done.stderr), done.stderr
     assert not (tmp_path / "done").exists()
 
@@ -189,7 +192,7 @@ def test_old_front_ends_that_answer_502_are_waited_out(tmp_path: Path) -> None:
             *("--endpoint", url, "--expect", "2", *POST, *QUICK, "--format", "json"), cwd=tmp_path
         )
         ended = time.monotonic()
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert ended - begun[0] > 2
     said = json.loads(done.stdout)
     assert said["endpoints"][0]["failures"].keys() == {"HTTP 502"}
@@ -202,7 +205,7 @@ def test_nothing_but_old_front_ends_that_answer_502_beside_new_ones_does_not_pas
     handle = in_turn(*[answered(502, "1")] * 3, *[answered(200, "2")] * 7)
     with http_server(handle) as url:
         done = wait("--endpoint", url, "--expect", "2", *POST, *QUICK, cwd=tmp_path)
-    assert done.returncode == exit_codes.BROKEN
+    assert done.exit_code == exit_codes.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -211,7 +214,7 @@ def test_nothing_but_old_front_ends_that_answer_502_beside_new_ones_does_not_pas
 def test_answers_of_a_cache_never_pass(header: dict[str, str], tmp_path: Path) -> None:
     with http_server(in_turn(answered(200, "2", **header))) as url:
         done = wait("--endpoint", url, "--expect", "2", *POST, *QUICK, cwd=tmp_path)
-    assert done.returncode == exit_codes.NO_VERSION
+    assert done.exit_code == exit_codes.NO_VERSION
     name = next(iter(header)).replace("_", "-").title()
     assert f"were a cache's ({name}: " in done.stderr
 
@@ -220,7 +223,7 @@ def test_a_cache_that_was_missed_is_no_cache(tmp_path: Path) -> None:
     missed = answered(200, "2", Age="0", X_Cache="Miss from cloudfront")
     with http_server(in_turn(missed)) as url:
         done = wait("--endpoint", url, "--expect", "2", *POST, *QUICK, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
 
 
 def test_probes_that_hang_never_pass(tmp_path: Path) -> None:
@@ -235,7 +238,7 @@ def test_probes_that_hang_never_pass(tmp_path: Path) -> None:
             *("--then", touch("done")),
             cwd=tmp_path,
         )
-    assert done.returncode == exit_codes.BROKEN, done.stderr
+    assert done.exit_code == exit_codes.BROKEN, done.stderr
     assert "OPERATION_TIMEDOUT" in done.stderr
     assert not (tmp_path / "done").exists()
 
@@ -249,7 +252,7 @@ def test_slow_answers_are_held_against_the_limit(tmp_path: Path) -> None:
         done = wait(
             *("--endpoint", url, "--expect", "2", *POST, *QUICK, "--max-p99", "100"), cwd=tmp_path
         )
-    assert done.returncode == exit_codes.BROKEN
+    assert done.exit_code == exit_codes.BROKEN
     assert "took longer than 100 ms or never ended" in done.stderr
 
 
@@ -258,7 +261,7 @@ def test_a_dry_run_waits_reports_and_never_fails_the_pipeline(tmp_path: Path) ->
         arguments = ("--endpoint", url, *POST, *QUICK, "--dry-run", "--then", touch("done"))
         good = wait("--expect", "2", *arguments, cwd=tmp_path)
         bad = wait("--expect", "3", *arguments, "--timeout", "1", cwd=tmp_path)
-    assert (good.returncode, bad.returncode) == (0, 0)
+    assert (good.exit_code, bad.exit_code) == (0, 0)
     assert "it would have ended with exit code 0" in good.stdout
     assert "it would have ended with exit code 6" in bad.stdout
     assert not (tmp_path / "done").exists()
@@ -268,7 +271,7 @@ def test_nothing_new_is_an_error_where_something_new_is_required(tmp_path: Path)
     done = wait(
         *("--endpoint", unused_url(), "--expect", "2", "--was", "2", "--require-new"), cwd=tmp_path
     )
-    assert done.returncode == exit_codes.NOTHING_NEW
+    assert done.exit_code == exit_codes.NOTHING_NEW
     assert "nothing new: version 2: version 2 is what was there before" in done.stderr
 
 
@@ -281,7 +284,7 @@ def test_in_a_workflow_of_githubs_the_run_shows_the_error_and_the_step_its_numbe
         asked = ("--endpoint", url, *POST, *QUICK)
         good = wait("--expect", "2", *asked, "--format", "json", cwd=tmp_path, env=env)
         bad = wait("--expect", "3", *asked, "--timeout", "1", cwd=tmp_path, env=env)
-    assert (good.returncode, "::error" in good.stderr) == (0, False)
+    assert (good.exit_code, "::error" in good.stderr) == (0, False)
     assert "\n::error title=poster wait::timed out: version 3: " in bad.stderr
     reached, timed_out = summary.read_text().split("### poster wait\n")[1:]
     assert "- reached: version 2" in reached
@@ -298,7 +301,7 @@ def test_a_region_that_nobody_names_ends_the_command_before_the_wait(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
     done = wait(*arguments, cwd=tmp_path)
-    assert done.returncode == exit_codes.USAGE
+    assert done.exit_code == exit_codes.USAGE
     assert "no region is set: pass --region" in done.stderr
 
 
@@ -309,7 +312,7 @@ def test_a_time_out_never_runs_what_follows(tmp_path: Path) -> None:
             *("--then", touch("done")),
             cwd=tmp_path,
         )
-    assert (done.returncode, done.stdout) == (exit_codes.TIMED_OUT, "")
+    assert (done.exit_code, done.stdout) == (exit_codes.TIMED_OUT, "")
     assert re.search(r"timed out: version 2: after \d+\.\d s it is not sure that", done.stderr)
     assert not (tmp_path / "done").exists()
 
@@ -341,14 +344,14 @@ def test_nothing_to_wait_for_is_a_success_that_does_nothing(tmp_path: Path) -> N
         *("--endpoint", unused_url(), "--expect", "2", "--was", "2", "--then", touch("done")),
         cwd=tmp_path,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == "nothing to wait for: version 2: version 2 is what was there before\n"
     assert not (tmp_path / "done").exists()
 
 
 def test_an_endpoint_that_never_answers(tmp_path: Path) -> None:
     done = wait("--endpoint", unused_url(), "--expect", "2", "--timeout", "1", cwd=tmp_path)
-    assert done.returncode == exit_codes.NO_ANSWER
+    assert done.exit_code == exit_codes.NO_ANSWER
     assert "was answered with a 2xx status (the last one: COULDNT_CONNECT" in done.stderr
 
 
@@ -356,7 +359,7 @@ def test_an_error_is_one_object_too(tmp_path: Path) -> None:
     arguments = ("--endpoint", unused_url(), "--expect", "2", "--timeout", "0.5")
     done = wait(*arguments, "--format", "json", cwd=tmp_path)
     said = json.loads(done.stdout)
-    assert (done.returncode, said["outcome"]) == (exit_codes.NO_ANSWER, "no-answer")
+    assert (done.exit_code, said["outcome"]) == (exit_codes.NO_ANSWER, "no-answer")
     assert f"Error: {said['error']}\n" in done.stderr
 
 
@@ -367,7 +370,7 @@ def test_a_pointer_to_nowhere(tmp_path: Path) -> None:
             *("--version-from", "header:X-Version"),
             cwd=tmp_path,
         )
-    assert done.returncode == exit_codes.NO_VERSION
+    assert done.exit_code == exit_codes.NO_VERSION
     assert "name no version: say with --version-from where they do" in done.stderr
 
 
@@ -403,7 +406,7 @@ def test_what_aws_refuses(
         }
         asked = ("--function-name", "todo:live", "--payload", "{}", "--timeout", "1")
         done = wait(*asked, cwd=tmp_path, env=env)
-    assert done.returncode == exit_code, done.stderr
+    assert done.exit_code == exit_code, done.stderr
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -411,7 +414,7 @@ def test_what_aws_refuses(
 def test_without_credentials(tmp_path: Path) -> None:
     env = isolated() | {"AWS_REGION": "us-east-1"}
     done = wait("--stack-name", "todo-sample-1", cwd=tmp_path, env=env)
-    assert done.returncode == exit_codes.NO_PERMISSION
+    assert done.exit_code == exit_codes.NO_PERMISSION
     assert done.stderr == (
         "Error: there are no AWS credentials: run `aws configure` or `aws sso login`\n"
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.command import poster
+
 TEXTS = (
     *("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"),
     *("\x1b]0;title\x07", "\x1b[2J", "a\x00b", "a\u202eb", "\x9b31m", "x" * 5000),
@@ -54,31 +53,24 @@ def run(tmp_path: Path) -> Path:
     return history.parent
 
 
-def poster(folder: Path, *arguments: str) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-m", "poster", *arguments],
-        cwd=folder,
-        env={"PATH": "", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout + ended.stderr
+def said_by(folder: Path, *arguments: str) -> str:
+    ended = poster(folder, *arguments)
+    assert ended.exit_code == 0, ended.stderr
+    return ended.output
 
 
 def test_no_terminal_obeys_what_a_server_answered(run: Path) -> None:
     for command in (("report",), ("excerpt",), ("compare", "run")):
-        said = poster(run.parent, *command, "run")
+        said = said_by(run.parent, *command, "run")
         assert "\\x1b" in said
         assert not CONTROL.search(said), command
 
 
 def test_no_file_is_made_to_do_what_a_server_answered(run: Path) -> None:
-    poster(run.parent, "report", "run", "--format", "html", "--out", "p.html")
-    poster(run.parent, "report", "run", "--format", "markdown", "--out", "r.md")
-    poster(run.parent, "report", "run", "--junit", "j.xml")
-    poster(run.parent, "compare", "run", "run", "--plot", "c.svg")
+    said_by(run.parent, "report", "run", "--format", "html", "--out", "p.html")
+    said_by(run.parent, "report", "run", "--format", "markdown", "--out", "r.md")
+    said_by(run.parent, "report", "run", "--junit", "j.xml")
+    said_by(run.parent, "compare", "run", "run", "--plot", "c.svg")
     for name in ("p.html", "r.md", "j.xml", "c.svg"):
         text = (run.parent / name).read_text(encoding="utf-8")
         assert not CONTROL.search(text), name
@@ -88,7 +80,7 @@ def test_no_file_is_made_to_do_what_a_server_answered(run: Path) -> None:
 
 
 def test_no_cell_of_a_table_is_a_formula(run: Path) -> None:
-    poster(run.parent, "export", "run", "--csv", "calls.csv")
+    said_by(run.parent, "export", "run", "--csv", "calls.csv")
     with (run.parent / "calls.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 999
