@@ -25,7 +25,17 @@ from poster.errors import USAGE, PosterError
 HASH_CHARS = 12
 MAX_CHARS = 200  # of a version or marker: rows stay small whatever the pattern matches
 
-Extractor = Callable[[bytes, bytes], str | None]  # of the header block and the body
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """A place in an answer, and what reads it out of the header block and the body."""
+
+    notation: str
+    read: Callable[[bytes, bytes], str | None]
+
+    def __call__(self, headers: bytes, body: bytes) -> str | None:
+        """Return what stands there, or None."""
+        return self.read(headers, body)
 
 
 class SourceError(PosterError):
@@ -38,8 +48,8 @@ class SourceError(PosterError):
 class Attribution:
     """Where an answer names its release; None: where the todo API does."""
 
-    version_from: Extractor | None = None
-    marker_from: Extractor | None = None
+    version_from: Source | None = None
+    marker_from: Source | None = None
 
     def apply(self, answer: Answer, headers: bytes, body: bytes) -> Answer:
         """Return the answer with what the sources say."""
@@ -76,8 +86,12 @@ class Header:
         return headers[start : headers.find(b"\r\n", start)].decode("latin-1").strip()
 
 
-def parse_source(notation: str) -> Extractor:
+def parse_source(notation: str) -> Source:
     """Return the source that the notation names. Raises SourceError."""
+    return Source(notation, _reader(notation))
+
+
+def _reader(notation: str) -> Callable[[bytes, bytes], str | None]:
     kind, _, place = notation.partition(":")
     if kind == "header" and re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", place):
         named = Header(place)

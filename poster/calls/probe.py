@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from poster.calls.attribution import Attribution, Extractor, parse_source
+from poster.calls.attribution import Attribution, Source, parse_source
 from poster.calls.curl_call import Exchange
 from poster.calls.curl_engine import CurlEngine
 from poster.calls.engine import Emit, Engine, Load
@@ -57,7 +57,7 @@ def invoke_probed(
     qualifier: str | None,
     payload: str,
     fresh_share: float,
-    marker_from: Extractor | None = None,
+    marker_from: Source | None = None,
 ) -> Probed:
     """Return direct Invokes of the function, through the alias or of the version, if any.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from poster.calls.attribution import Attribution, Extractor, SourceError, parse_source
+from poster.calls.attribution import Attribution, Source, SourceError, parse_source
 from poster.calls.curl_call import Exchange, Headers
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.signing import signer_for
@@ -20,12 +20,12 @@ from poster.rows.address import secrets_of
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*)")
 
 
-class _SourceType(click.ParamType[Extractor]):
+class _SourceType(click.ParamType[Source]):
     name = "source"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Extractor:
+    ) -> Source:
         try:
             return parse_source(str(value))
         except SourceError as error:
@@ -128,8 +128,8 @@ def chosen_exchange(
     method: str | None,
     headers: Headers,
     body: str | None,
-    version_from: Extractor | None,
-    marker_from: Extractor | None,
+    version_from: Source | None,
+    marker_from: Source | None,
     fresh_share: float | None,
     http2: bool,
     sign: bool,

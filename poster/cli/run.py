@@ -249,10 +249,11 @@ def _where(api: Api, stack_name: str | None, region: str | None) -> dict[str, An
 def _run_row(
     run_id: str, load: Load, exchange: Exchange, clock: RunClock, where: dict[str, Any]
 ) -> Run:
-    loop = load.loop
+    loop, source = load.loop, exchange.attribution.version_from
     settings: dict[str, Any] = {
         **where,
         "method": exchange.request.method,
+        "version_from": None if source is None else source.notation,
         "first_poster": load.posters[0],
         "id_prefix": load.id_prefix,
         "fresh_share": exchange.fresh_share,

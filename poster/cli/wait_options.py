@@ -9,7 +9,7 @@ import click
 
 from poster.actions.command import words_of
 from poster.actions.errors import ActionError
-from poster.calls.attribution import Extractor
+from poster.calls.attribution import Source
 from poster.cli.endpoint import checked_url
 from poster.gate.control_plane import NEWEST
 
@@ -81,8 +81,8 @@ class Options:
     method: str
     headers: tuple[tuple[str, str], ...]
     body: str | None
-    version_from: Extractor | None
-    marker_from: Extractor | None
+    version_from: Source | None
+    marker_from: Source | None
     fresh_share: float
     http2: bool
     sign: bool

@@ -32,9 +32,13 @@ class CommandError(PosterError):
 
 def require(command: Sequence[str]) -> None:
     """Raise CommandError if there is no such command, before anything is done."""
-    if shutil.which(command[0]) is None:
+    name = command[0]
+    if shutil.which(name) is None:
+        is_there = os.sep in name and Path(name).is_file()
         raise CommandError(
-            f"there is no command {command[0]} to run: check its name and the PATH; nothing was"
+            f"{name} may not be executed: see chmod +x; nothing was called or deployed"
+            if is_there
+            else f"there is no command {name} to run: check its name and the PATH; nothing was"
             " called or deployed"
         )
 

@@ -99,6 +99,8 @@ class Deploying:
             if not seen.ok:
                 why = self.why(seen.last_failed)
                 said.append(f"none of {seen.calls} calls was answered ok ({why})")
+            elif seen.is_unnamed:
+                self.phase("no answer names its release so far: see --version-from")
 
         self.traffic.change(look)
         if said:

@@ -55,6 +55,11 @@ class Settling:
         return self._before
 
     @property
+    def is_unnamed(self) -> bool:
+        """Whether no answer has named its release."""
+        return self._seen == {(None, None)}
+
+    @property
     def is_settled(self) -> bool:
         """Whether only a release answers that did not answer before the deploy."""
         return self._is_alone and self.current not in self._before

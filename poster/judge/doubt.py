@@ -49,7 +49,8 @@ def reasons(
         )
     if not transitions:
         calls = history.total
-        why = why_nothing_new(history.calls) or "there is nothing to judge"
+        source = history.run.settings.get("version_from")
+        why = why_nothing_new(history.calls, source) or "there is nothing to judge"
         yield f"no call was answered by a new release ({calls} calls): {why}"
     yield from contradictions(history)
     yield from _placement(history, transitions)

@@ -222,9 +222,17 @@ def course_of(answers: Answers, steps: Sequence[Step]) -> list[State]:
     named = {state.release for state in course}
     begins = appeared.index(course[0].release) if course[0].release in appeared else len(appeared)
     unnamed = [(place, name) for place, name in enumerate(appeared) if name not in named]
-    before = [State(name, None) for place, name in unnamed if place < begins]
-    after = [State(name, None) for place, name in unnamed if place >= begins]
+    # What an earlier deploy left of a mixture is over before the first move.
+    over = set(appeared) - _answered_after(answers, moves[0][2])
+    before = [State(name, None) for place, name in unnamed if place < begins or name in over]
+    after = [State(name, None) for place, name in unnamed if place >= begins and name not in over]
     return [*before, *course, *after]
+
+
+def _answered_after(answers: Answers, at_ns: int) -> set[str]:
+    """Return the releases that an answer came from later than that."""
+    codes = np.unique(answers.release[answers.received_ns > at_ns])
+    return {answers.names[code] for code in codes}
 
 
 def _started_ns(steps: Sequence[Step], switch_ns: int) -> int:

@@ -18,7 +18,7 @@ _BUDGETS = ["budget", "allowed", "seen", "concluded", "why"]
 
 def render(result: Result, budgets: Sequence[Judged]) -> str:
     """Return it, with a final newline."""
-    said = [f"**{_cell(headline(result))}**", _cell(safe_line(result))]
+    said = [f"**{_cell(safe_line(result))}**", _cell(headline(result))]
     if result.transitions:
         said.append(in_markdown(_DEPLOYS, list(_deploys(result)), set(_DEPLOYS[2:])))
     if budgets:

@@ -33,6 +33,7 @@ def clipped(line: str, width: int = WIDTH) -> str:
 
 def wrapped(text: str, indent: str = "") -> list[str]:
     """Return the text as lines that fit the width; words that do not are broken."""
-    lines = textwrap.wrap(text, WIDTH, subsequent_indent=indent)
+    # An option stays whole: --version-from.
+    lines = textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
     # textwrap counts characters; wide ones take two columns.
     return [clipped(line) for line in lines]

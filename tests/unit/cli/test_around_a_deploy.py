@@ -64,6 +64,10 @@ def deploys(release: Path, to: str, then: str = "") -> str:
     return f"import os; print('uploading'); {write}; {then}"
 
 
+def joined(text: str) -> str:
+    return " ".join(text.split())
+
+
 def rows(tmp_path: Path) -> tuple[list[Observation], list[Step]]:
     lines = (tmp_path / "out" / "history.jsonl").read_text().splitlines()
     found = [decode(line) for line in lines[1:]]
@@ -117,6 +121,16 @@ def test_a_command_that_is_not_there_is_refused_before_anything_is_called(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_that_may_not_be_executed_is_told_from_one_that_is_not_there(
+    tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "deploy.sh").write_text("true")
+    command = ["--", str(tmp_path / "deploy.sh")]
+    result = CliRunner().invoke(main, ["run", "--endpoint", url, *command])
+    assert result.exit_code == 2
+    assert "deploy.sh may not be executed: see chmod +x; nothing was called" in result.stderr
+
+
 def test_a_deploy_that_publishes_nothing_ends_as_unknown(poster: Poster) -> None:
     result = poster(command="pass")
     assert result.exit_code == 3
@@ -128,15 +142,25 @@ def test_answers_without_a_name_say_how_to_name_them(release: Path, poster: Post
     release.write_text("")
     result = poster("--quiet-for", "0.2", command="pass")
     assert result.exit_code == 3
-    assert "no answer names its release" in " ".join(result.stdout.split())
+    assert "no answer has what --version-from json:/release reads" in joined(result.stdout)
     assert "not named" in result.stderr
+    before, _, _ = result.stderr.partition("deploy-started")
+    assert "no answer names its release so far: see --version-from" in before
+
+
+def test_answers_that_were_not_to_name_a_release_say_how_to_name_it(
+    tmp_path: Path, url: str
+) -> None:
+    call = ["run", "--endpoint", url, "--out", str(tmp_path / "out"), *QUICK, "--quiet-for", "0.2"]
+    result = CliRunner().invoke(main, [*call, "--", sys.executable, "-c", "pass"])
+    assert "say with --version-from where it does (header:NAME," in joined(result.stdout)
 
 
 def test_latest_everywhere_says_what_it_means(release: Path, poster: Poster) -> None:
     release.write_text("$LATEST")
     result = poster("--quiet-for", "0.2", command="pass")
     assert result.exit_code == 3
-    assert "every answer is by $LATEST" in " ".join(result.stdout.split())
+    assert "every answer is by $LATEST" in joined(result.stdout)
 
 
 def test_calls_that_all_fail_deploy_nothing_and_say_why(

@@ -201,6 +201,12 @@ def test_a_release_that_answered_before_the_first_named_one_comes_first() -> Non
     assert [(t.start, t.to) for t in transitions] == [("1", "2"), ("2", "3")]
 
 
+def test_what_an_earlier_deploy_left_of_a_mixture_is_older_than_the_first_named_release() -> None:
+    found, _ = transitions_in(history("babbb|bbccc", moves=["bc"]))
+    assert [(each.start, each.to) for each in found] == [("1", "2"), ("2", "3")]
+    assert [each.window_s for each in found] == pytest.approx([0.1, 0])
+
+
 def test_latency_counts_from_the_plan_in_open_loop_only() -> None:
     found = [
         structs.replace(row, planned_ns=row.planned_ns - 10**9)

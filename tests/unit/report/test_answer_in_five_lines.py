@@ -53,7 +53,7 @@ def test_markdown_has_the_answer_each_deploy_and_what_became_of_each_budget() ->
     result = analyse(found, None)
     budgets = judge_budgets({"window": 0.0, "fail": 3.0, "lost": 0.0}, result, found)
     said = markdown.render(result, budgets)
-    assert said.startswith("**Mixed")
+    assert said.startswith("**Safe from")
     assert "| deploy | safe from | mixing window |" in said
     assert "| `--max-window` | 0 s |" in said
     assert "| `--max-fail` | 3 | 0 | kept |" in said
