@@ -185,13 +185,13 @@ def _run_by_run(find: Callable[[pl.Series], Finding], history: History) -> Findi
 
 
 def _sequence_gaps(seq: pl.Series) -> Finding:
-    present = seq.filter(seq > 0).unique().sort()
-    if present.is_empty():
-        return Finding()
+    present = seq.filter(seq > 0)
+    if not present.is_sorted():
+        present = present.sort()
     before = present.shift(1, fill_value=0)
-    gaps = pl.DataFrame({"first": before + 1, "last": present - 1}).filter(
-        pl.col("first") <= pl.col("last")
-    )
+    is_after_gap = present - before > 1
+    firsts, lasts = before.filter(is_after_gap) + 1, present.filter(is_after_gap) - 1
+    gaps = pl.DataFrame({"first": firsts, "last": lasts})
     missing = sum(last - first + 1 for first, last in gaps.iter_rows())
     return Finding(
         missing,

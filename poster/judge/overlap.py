@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from poster.judge.releases import Answers
+from poster.judge.releases import Answers, least, most
 from poster.rows.history import Source
 
 
@@ -44,7 +44,7 @@ def certain_window_ns(
 ) -> int:
     """Return how long after a new answer's arrival an old call was surely still sent, or 0."""
     gaps = [
-        int(answers.sent_ns[old].max()) - arrival.by_ns
+        most(answers.sent_ns, old) - arrival.by_ns
         for old, arrival in _by_run(answers, is_new, is_old, sources)
     ]
     return max(0, *gaps) if gaps else 0
@@ -59,11 +59,12 @@ def first_certain(
     """Return the first old call that was surely sent after a new answer, with that answer."""
     found: list[tuple[int, Overlap]] = []
     for old, arrival in _by_run(answers, is_new, is_old, sources):
-        later = old[answers.sent_ns[old] > arrival.by_ns]
-        if later.size:
-            call = later[np.argmin(answers.sent_ns[later])]
+        later = old & (answers.sent_ns > arrival.by_ns)
+        if later.any():
+            sent_ns = least(answers.sent_ns, later)
+            call = np.argmax(later & (answers.sent_ns == sent_ns))
             new_seq, old_seq = int(answers.seq[arrival.index]), int(answers.seq[call])
-            found.append((int(answers.sent_ns[call]), Overlap(new_seq, old_seq, certain=True)))
+            found.append((sent_ns, Overlap(new_seq, old_seq, certain=True)))
     return min(found, key=lambda each: each[0])[1] if found else None
 
 
@@ -72,13 +73,16 @@ def _by_run(
     is_new: NDArray[np.bool_],
     is_old: NDArray[np.bool_],
     sources: Sequence[Source],
-) -> Iterator[tuple[NDArray[np.int64], _Arrival]]:
-    """Yield the old answers of each run, with the earliest arrival to compare them with."""
-    news = _indices_by_run(answers, is_new)
-    earliest = {run: int(new[np.argmin(answers.received_ns[new])]) for run, new in news.items()}
-    for run, old in _indices_by_run(answers, is_old).items():
+) -> Iterator[tuple[NDArray[np.bool_], _Arrival]]:
+    """Yield which are the old answers of each run, with the arrival to compare them with."""
+    received_ns = answers.received_ns
+    earliest = {
+        run: int(np.argmax(new & (received_ns == least(received_ns, new))))
+        for run, new in _by_own_run(answers, is_new)
+    }
+    for run, old in _by_own_run(answers, is_old):
         arrivals = [
-            _Arrival(index, int(answers.received_ns[index]) + margin_ns)
+            _Arrival(index, int(received_ns[index]) + margin_ns)
             for other, index in earliest.items()
             for margin_ns in [_margin_ns(sources, run, other)]
             if margin_ns is not None
@@ -87,12 +91,14 @@ def _by_run(
             yield old, min(arrivals, key=lambda arrival: arrival.by_ns)
 
 
-def _indices_by_run(answers: Answers, chosen: NDArray[np.bool_]) -> dict[int, NDArray[np.int64]]:
-    indices = np.flatnonzero(chosen)
-    if answers.run is None:
-        return {1: indices} if indices.size else {}
-    runs = answers.run[indices]
-    return {int(run): indices[runs == run] for run in np.unique(runs)}
+def _by_own_run(
+    answers: Answers, chosen: NDArray[np.bool_]
+) -> Iterator[tuple[int, NDArray[np.bool_]]]:
+    runs = [1] if answers.run is None else np.unique(answers.run).tolist()
+    for run in runs:
+        own = chosen if answers.run is None else chosen & (answers.run == run)
+        if own.any():
+            yield run, own
 
 
 def _margin_ns(sources: Sequence[Source], run: int, other: int) -> int | None:

@@ -50,7 +50,7 @@ class Answers:
     served: NDArray[np.int64]  # what the published definition orders by; unit: served_unit_ns
     served_unit_ns: int  # 1_000_000: the server's clock; 1: our clock at the answer's arrival
     in_order: NDArray[np.bool_]  # False: its server time fits no moment of the call
-    release: NDArray[np.int32]  # index into names
+    release: NDArray[np.integer[Any]]  # index into names
     names: list[str]
     is_kept: NDArray[np.bool_] | None  # over a connection that had carried calls; None: unsaid
     run: NDArray[np.integer[Any]] | None = (
@@ -64,17 +64,27 @@ class Answers:
 
     def first(self, chosen: NDArray[np.bool_]) -> int:
         """Return the index of the chosen answer that was served first; ties go to the lower seq."""
-        indices = self._ordered(chosen)
-        return int(indices[np.argmin(self.served[indices])])
+        chosen = self._ordered(chosen)
+        return int(np.argmax(chosen & (self.served == least(self.served, chosen))))
 
     def last(self, chosen: NDArray[np.bool_]) -> int:
         """Return the index of the chosen answer that was served last; ties go to the lower seq."""
-        indices = self._ordered(chosen)
-        return int(indices[np.argmax(self.served[indices])])
+        chosen = self._ordered(chosen)
+        return int(np.argmax(chosen & (self.served == most(self.served, chosen))))
 
-    def _ordered(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
-        indices = np.flatnonzero(chosen & self.in_order)
-        return indices if indices.size else np.flatnonzero(chosen)
+    def _ordered(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        ordered = chosen & self.in_order
+        return ordered if ordered.any() else chosen
+
+
+def least(values: NDArray[np.int64], chosen: NDArray[np.bool_]) -> int:
+    """Return the least of the chosen values; there may be too many of them to copy."""
+    return int(values.min(where=chosen, initial=np.iinfo(np.int64).max))
+
+
+def most(values: NDArray[np.int64], chosen: NDArray[np.bool_]) -> int:
+    """Return the greatest of the chosen values."""
+    return int(values.max(where=chosen, initial=np.iinfo(np.int64).min))
 
 
 def ok_answers(calls: pl.LazyFrame) -> pl.LazyFrame:
@@ -300,11 +310,12 @@ def releases_table(calls: pl.LazyFrame) -> list[dict[str, Any]]:
     )
 
 
-def _dictionary(releases: pl.Series) -> tuple[list[str], NDArray[np.int32]]:
+def _dictionary(releases: pl.Series) -> tuple[list[str], NDArray[np.integer[Any]]]:
     """Return the names that occur and each row's index among them."""
     physical = releases.to_physical().to_numpy()
     present = releases.unique()
-    code_of = np.zeros(int(physical.max(initial=0)) + 1, dtype=np.int32)
+    narrow = np.min_scalar_type(-1 - present.len())  # signed
+    code_of = np.zeros(int(physical.max(initial=0)) + 1, dtype=narrow)
     code_of[present.to_physical().to_numpy()] = np.arange(present.len())
     return present.cast(pl.String).to_list(), code_of[physical]
 

@@ -65,7 +65,7 @@ def settled_by(times_s: Times, stale: Flags) -> float | None:
     It needs no model of how the switch spreads: it keeps its error rate for every S that never
     rises. None: too few calls followed to reject the end.
     """
-    counts = np.concatenate([[0], np.cumsum(stale)])
+    counts = np.concatenate([[0], np.cumsum(stale, dtype=np.int32)], dtype=np.int32)
     rejected = np.zeros(counts.size, dtype=bool)  # by the number of calls sent before the moment
     for window, most in _clean_windows():
         if window < counts.size:

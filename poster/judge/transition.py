@@ -31,7 +31,16 @@ from poster.judge.phases import (
     ok_and_ng,
     phases_of,
 )
-from poster.judge.releases import Answers, State, answers_in, course_of, ranks_of, with_release
+from poster.judge.releases import (
+    Answers,
+    State,
+    answers_in,
+    course_of,
+    least,
+    most,
+    ranks_of,
+    with_release,
+)
 from poster.judge.side_by_side import SideBySide, side_by_side
 from poster.judge.stages import Stage, stages_of
 from poster.judge.statistics import (
@@ -296,8 +305,9 @@ class _Since:
 
 
 def _since(answers: Answers, is_old: NDArray[np.bool_], zero_ns: int) -> _Since:
-    chosen = np.flatnonzero(answers.sent_ns >= zero_ns)
-    if (np.diff(answers.sent_ns[chosen]) < 0).any():
+    chosen: slice | NDArray[np.int64] = slice(np.searchsorted(answers.sent_ns, zero_ns), None)
+    if (answers.sent_ns[1:] < answers.sent_ns[:-1]).any():
+        chosen = np.flatnonzero(answers.sent_ns >= zero_ns)
         chosen = chosen[np.argsort(answers.sent_ns[chosen], kind="stable")]
     return _Since(
         (answers.sent_ns[chosen] - zero_ns) / 1e9,
@@ -326,8 +336,8 @@ def _last_before_ns(
     answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.bool_]
 ) -> int | None:
     """Return when the last old answer was asked for that came in before any new one."""
-    before = is_old & (answers.received_ns <= answers.received_ns[is_new].min())
-    return int(answers.sent_ns[before].max()) if before.any() else None
+    before = is_old & (answers.received_ns <= least(answers.received_ns, is_new))
+    return most(answers.sent_ns, before) if before.any() else None
 
 
 def _side_by_side(
@@ -335,7 +345,7 @@ def _side_by_side(
 ) -> SideBySide | None:
     """Compare old and new from the arrival of the first new to the sending of the last old."""
     is_new, is_old = ranks >= place, (ranks >= 0) & (ranks < place)
-    from_ns, to_ns = int(answers.received_ns[is_new].min()), int(answers.sent_ns[is_old].max())
+    from_ns, to_ns = least(answers.received_ns, is_new), most(answers.sent_ns, is_old)
     if from_ns >= to_ns:
         return None
     # Within a few seconds a release is old or new, whichever visit of the course it was.
@@ -358,8 +368,7 @@ def _side_by_side(
 def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.bool_]) -> int:
     """Count how often one poster saw new and then old, in the order of arrival."""
     # Before the first new and after the last old answer there is nothing to count.
-    begins = answers.received_ns[is_new].min()
-    ends = answers.received_ns[is_old].max()
+    begins, ends = least(answers.received_ns, is_new), most(answers.received_ns, is_old)
     window = np.flatnonzero(
         (answers.received_ns >= begins) & (answers.received_ns <= ends) & (is_new | is_old)
     )

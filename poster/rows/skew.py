@@ -44,34 +44,52 @@ NO_ESTIMATE = ClockEstimate(None, None)
 MAX_WITNESSES = 5
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Slice:
+    """Calls in a row that bound the skew: when each was, and between what the skew lies; ms."""
+
+    seq: pl.Series
+    at: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
 def estimate_clock(calls: pl.LazyFrame, origin_unix_ns: int) -> ClockEstimate:
     """Return the skew over the run, without values where no answer carries the server's time."""
-    answered = calls.filter(pl.col("server_ms").is_not_null() & pl.col("received_ns").is_not_null())
     # Floats: a hostile server_ms times a million leaves 64 bits. 2**53 us are good for centuries.
     offset = pl.col("server_ms").cast(pl.Float64) - origin_unix_ns / 1e6
     sent_ms, received_ms = pl.col("sent_ns") / 1e6, pl.col("received_ns") / 1e6
-    bounds = answered.select(
-        "seq",
-        ((sent_ms + received_ms) / 2).alias("at"),
-        (offset - received_ms).alias("low"),
-        (offset + RESOLUTION_MS - sent_ms).alias("high"),
-    ).filter(pl.col("low") <= pl.col("high"))
-    at, low, high = (column.to_numpy() for column in bounds.select("at", "low", "high").collect())
-    if not at.size:
+    low, high = offset - received_ms, offset + RESOLUTION_MS - sent_ms
+    is_bound = (low <= high).fill_null(False)
+    places = calls.select(is_bound.arg_true()).collect().to_series()
+    if places.is_empty():
         return NO_ESTIMATE
-    cuts = np.linspace(0, low.size, max(1, min(SLICES, low.size // SLICE_CALLS)) + 1).astype(int)
-    slices = [slice(start, end) for start, end in itertools.pairwise(cuts)]
-    slope = _slope(at, low, high, slices)
-    common, outside, moved = [], [], []
-    for part in slices:  # one after another, since a run may have very many calls
-        trend = slope * (at[part] - at[0])
-        own_low, own_high = low[part] - trend, high[part] - trend
+    count = places.len()
+    cuts = np.linspace(0, count, max(1, min(SLICES, count // SLICE_CALLS)) + 1).astype(int)
+    stretches = [(places[int(a)], places[int(b) - 1]) for a, b in itertools.pairwise(cuts)]
+    del places
+
+    def read(stretch: tuple[int, int]) -> _Slice:
+        rows = calls.slice(stretch[0], stretch[1] - stretch[0] + 1).filter(is_bound)
+        found = rows.select("seq", at=(sent_ms + received_ms) / 2, low=low, high=high).collect()
+        at, lows, highs = (found[name].to_numpy() for name in ("at", "low", "high"))
+        return _Slice(found["seq"], at, lows, highs)
+
+    # One after another, since a run may have very many calls.
+    slope, begin = _slope(read(stretches[0]), read(stretches[-1]))
+    common, moved, outside, end = [], [], 0, begin
+    witnesses: list[int] = []
+    for stretch in stretches:
+        part = read(stretch)
+        trend = slope * (part.at - begin)
+        own_low, own_high = part.low - trend, part.high - trend
         bottom, top = _most_common(own_low, own_high)
         common.append((bottom, top))
-        outside.append((own_low > top) | (own_high < bottom))
+        named = np.flatnonzero((own_low > top) | (own_high < bottom))
+        outside += named.size
+        witnesses += part.seq.gather(named[: MAX_WITNESSES - len(witnesses)]).to_list()
         moved += [float(trend.min()), float(trend.max())]
-    named = np.flatnonzero(np.concatenate(outside))
-    seqs = bounds.select(pl.col("seq").gather(named[:MAX_WITNESSES])) if named.size else None
+        end = float(part.at[-1])
     bottom = min(pair[0] for pair in common) + min(moved)
     top = max(pair[1] for pair in common) + max(moved)
     apart_ms = max(pair[0] for pair in common) - min(pair[1] for pair in common)
@@ -79,9 +97,9 @@ def estimate_clock(calls: pl.LazyFrame, origin_unix_ns: int) -> ClockEstimate:
         is_steady=apart_ms <= STEADY_MS,
         skew_ms=round((bottom + top) / 2, 3),
         error_ms=round((top - bottom) / 2, 3),
-        drift_ms=round(float(slope * (at[-1] - at[0])), 3),
-        outside_seqs=() if seqs is None else tuple(seqs.collect().to_series()),
-        outside=named.size,
+        drift_ms=round(float(slope * (end - begin)), 3),
+        outside_seqs=tuple(witnesses),
+        outside=outside,
     )
 
 
@@ -97,19 +115,13 @@ def fits_call(clock: ClockEstimate, origin_unix_ns: int) -> pl.Expr:
     return within.fill_null(False)
 
 
-def _slope(
-    at: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    slices: list[slice],
-) -> float:
-    """Return how fast the skew moves: the line from first to last slice, in ms per ms."""
-    ends = (slices[0], slices[-1])
-    centres = [sum(_most_common(low[part], high[part])) / 2 for part in ends]
-    middles = [float(np.median(at[part])) for part in ends]
+def _slope(first: _Slice, last: _Slice) -> tuple[float, float]:
+    """Return how fast the skew moves, by the line from first to last slice, and since when."""
+    centres = [sum(_most_common(part.low, part.high)) / 2 for part in (first, last)]
+    middles = [float(np.median(part.at)) for part in (first, last)]
     apart = middles[1] - middles[0]
     slope = (centres[1] - centres[0]) / apart if apart > 0 else 0.0
-    return min(MAX_DRIFT, max(-MAX_DRIFT, slope))
+    return min(MAX_DRIFT, max(-MAX_DRIFT, slope)), float(first.at[0])
 
 
 def _most_common(low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[float, float]:
