@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -132,4 +133,7 @@ def test_an_experiment_from_the_wheel_runs_whole_in_an_empty_folder(
     assert "the application is the one that poster brings" in said.stderr
     assert "making an environment for sam" in said.stderr
     assert {path.name for path in empty.iterdir()} == {"runs"}
-    assert (empty / "runs" / "latest" / "report.txt").exists()
+    answer = said.stdout.splitlines()
+    assert [line.split()[0] for line in answer] == ["Verdict", "Safe", "Window", "Calls", "Next"]
+    page = empty / re.search(r"open (\S+);", answer[-1])[1]
+    assert "data-figure=" in page.read_text(encoding="utf-8")
