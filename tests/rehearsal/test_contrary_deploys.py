@@ -91,9 +91,9 @@ def stacks(signed_in: RehearsedAws, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.mark.parametrize(
     "answers",
     [
-        pytest.param(lambda: contrary.StaleReads(1.0, share=0.7), id="stale-reads"),
-        pytest.param(lambda: contrary.UpdateInProgress(1.5), id="update-in-progress"),
-        pytest.param(lambda: contrary.ProvisionedWeights(1.0), id="provisioned-weights"),
+        pytest.param(lambda: contrary.StaleReads(0.5, share=0.7), id="stale-reads"),
+        pytest.param(lambda: contrary.UpdateInProgress(1.0), id="update-in-progress"),
+        pytest.param(lambda: contrary.ProvisionedWeights(0.5), id="provisioned-weights"),
         pytest.param(lambda: contrary.lambda_throttle(share=0.1, seed=4), id="lambda-throttle"),
         pytest.param(lambda: contrary.latest_published, id="latest-published"),
     ],
@@ -109,8 +109,8 @@ def test_a_deploy_by_the_api_ends_well(
 @pytest.mark.parametrize(
     "answers",
     [
-        pytest.param(lambda: contrary.StaleReads(2.0, share=1.0), id="stale-reads"),
-        pytest.param(lambda: contrary.ProvisionedWeights(1.0), id="provisioned-weights"),
+        pytest.param(lambda: contrary.StaleReads(1.0, share=1.0), id="stale-reads"),
+        pytest.param(lambda: contrary.ProvisionedWeights(0.5), id="provisioned-weights"),
         pytest.param(lambda: contrary.s3_throttle(most=2), id="s3-throttle"),
         pytest.param(
             lambda: contrary.cloudformation_throttle(share=0.2, seed=1),
