@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench bench-scale soak test fmt lint types template unit integration test-labs test-install test-readme test-examples rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench bench-scale soak test fmt lint types template unit integration test-labs test-install test-readme test-examples tools rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -103,8 +103,11 @@ BESIDE := test_labs.py test_install.py test_readme.py
 integration: setup
 	pytest -n 2 --dist loadscope tests/integration $(BESIDE:%=--ignore tests/integration/%)
 
-test-examples: setup ## the examples that take a minute or more
-	pytest -n 2 --dist loadfile tests/examples
+test-examples: setup ## the examples' commands against the local AWS, the longest first
+	pytest -n 2 --dist worksteal tests/examples
+
+tools: setup ## the same, and what their runs found into docs/tools.json, for the README's table
+	pytest --update-golden tests/examples/test_tools.py
 
 test-install: setup ## the wheel and each extra in an environment of its own, and an experiment from it
 	pytest tests/integration/test_install.py
