@@ -70,6 +70,16 @@ def _hey_command(url: str, seconds: float, scratch: Path) -> Sequence[str]:
     return ["hey", "-z", f"{seconds}s", "-c", str(AT_ONCE), *request, url]
 
 
+def _hey_rows_command(url: str, seconds: float, scratch: Path) -> Sequence[str]:
+    command = [*_hey_command(url, seconds, scratch)[:-1], "-o", "csv", url]
+    return ["sh", "-c", 'exec "$@" > "$0"', str(scratch / "hey.csv"), *command]
+
+
+def _hey_rows_calls(output: str, seconds: float, scratch: Path) -> float:
+    with (scratch / "hey.csv").open("rb") as rows:
+        return (sum(1 for _ in rows) - 1) / seconds
+
+
 def _wrk_command(url: str, seconds: float, scratch: Path) -> Sequence[str]:
     script = scratch / "post.lua"
     script.write_text(_WRK_SCRIPT, encoding="utf-8")
@@ -103,6 +113,7 @@ def clients() -> list[Client]:
     found = [Client("poster run", True, _poster_command, _poster_calls)]
     if shutil.which("hey"):
         found.append(Client("hey", False, _hey_command, _stated(r"Requests/sec:\s+([\d.]+)")))
+        found.append(Client("hey -o csv, at its end", True, _hey_rows_command, _hey_rows_calls))
     if shutil.which("wrk"):
         found.append(Client("wrk", False, _wrk_command, _stated(r"Requests/sec:\s+([\d.]+)")))
     if importlib.util.find_spec("locust"):

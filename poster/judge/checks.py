@@ -213,9 +213,10 @@ def _repeated_seqs(seq: pl.Series) -> Finding:
 def _mixed_versions(calls: pl.LazyFrame) -> Finding:
     """Count versions that answered with more than one marker: a version never changes its code."""
     answered = (
-        calls.group_by(pl.col("function_version"), pl.col("marker").cast(pl.String))
+        calls.group_by("function_version", "marker")
         .agg(pl.col("seq").min())
         .drop_nulls()
+        .cast({"marker": pl.String})
         .sort("seq")
         .collect()
     )
