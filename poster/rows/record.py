@@ -156,5 +156,5 @@ def decode(line: str | bytes) -> Row:
         raise MalformedLineError(f"kind is {kind!r}, not one of {', '.join(_KINDS)}")
     try:
         return msgspec.convert(_LEFT_OUT[kind] | values, _KINDS[kind])
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:  # JSON can escape half a character
         raise MalformedLineError(f"no {kind} row: {error}") from None

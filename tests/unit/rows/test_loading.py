@@ -160,6 +160,7 @@ def test_blank_lines_do_not_shift_a_step(tmp_path: Path) -> None:
         (b'{"kind":"step","name":"purge","at_ns":1}\n', "line 1 is no run row"),
         (b"\x00" * 100, "line 1 is not JSON"),
         (encode(RUN).replace('"schema":1', '"schema":2').encode(), "schema 2"),
+        (encode(RUN).replace(f'"{RUN.target}"', r'"\ud800"').encode(), "line 1 is no run row"),
     ],
 )
 def test_what_is_no_history_is_refused_in_one_sentence(
