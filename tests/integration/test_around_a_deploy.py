@@ -33,7 +33,8 @@ print("published", version)
 
 @pytest.mark.skipif(shutil.which("sam") is None, reason="sam is not on the PATH")
 def test_a_mixed_transition_is_reported_with_the_watchers_steps(tmp_path: Path) -> None:
-    with LocalTarget(Propagation("uniform:0,3", 1, ())) as target:
+    # Long enough that also callers on a busy machine get old code after new.
+    with LocalTarget(Propagation("uniform:0,6", 1, ())) as target:
         run = Deployed(target, tmp_path, number=1)
         run.deploy("sam", "aaa")
         outputs = run.stack.outputs()

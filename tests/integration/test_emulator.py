@@ -64,12 +64,6 @@ def trap() -> Iterator[Trap]:
     trap.close()
 
 
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with Emulator() as emulator:
-        yield emulator.aws
-
-
 @pytest.fixture
 def callers_aws(trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A shell that is set up for production; every way out of it leads into the trap."""

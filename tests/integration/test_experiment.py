@@ -17,7 +17,7 @@ from poster.rows.record import Observation, Run, Step, StepName, decode
 ROOT = Path(__file__).parents[2]
 EXPERIMENT = [sys.executable, "-m", "poster", "experiment", "--app", str(ROOT)]
 
-pytestmark = pytest.mark.local_aws
+pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
 
 
 def hostile_environment() -> dict[str, str]:
@@ -45,7 +45,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         env=hostile_environment(),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,  # a busy machine
     )
     assert done.returncode == 0, done.stderr
     return folder / "runs" / "latest", done.stdout

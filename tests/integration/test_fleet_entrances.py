@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from poster.cli import exit_codes
-from poster.local.emulator import Emulator
 from poster.local.fleet import Fleet, FleetSettings
 from poster.local.fleets import Fleets
 from poster.local.guard import token_header
@@ -22,17 +21,9 @@ from poster.local.target import Propagation
 from tests.integration.test_fleet import App, Caller, wait_for_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from poster.local.environment import LocalAws
 
 pytestmark = pytest.mark.local_aws
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with Emulator() as emulator:
-        yield emulator.aws
 
 
 class Entered(App):

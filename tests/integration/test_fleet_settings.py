@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from poster.local.emulator import Emulator
 from poster.local.fleet import Fleet
 from tests.integration.test_fleet import App, Caller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from poster.local.environment import LocalAws
 
 pytestmark = pytest.mark.local_aws
@@ -42,12 +39,6 @@ def slow(marker: str) -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("app.py", SLOW.replace("aaa", marker))
     return file.getvalue()
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with Emulator() as emulator:
-        yield emulator.aws
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from poster.calls.curl_call import Exchange
 from poster.calls.probe import Probed, Probing
 from poster.calls.request import TODO_PROBE
 from poster.calls.schedule import OpenLoop
-from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetSettings
 from poster.rows.clock import RunClock
@@ -50,12 +49,11 @@ class FleetTarget:
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[FleetTarget]:
-    with Emulator() as emulator:
-        target = FleetTarget(emulator.aws)
-        yield target
-        if target.fleet is not None:
-            target.fleet.stop()
+def target(aws: LocalAws) -> Iterator[FleetTarget]:
+    target = FleetTarget(aws)
+    yield target
+    if target.fleet is not None:
+        target.fleet.stop()
 
 
 @contextlib.contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from poster.cli import exit_codes
-from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from tests.support.gate_command import Ended, poster_wait
 from tests.support.versioned import App
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.local_aws
 
 # 27 answers in a row are enough. No faster: a busy machine must still answer them.
 QUICK = ("--stale-share", "0.2", "--max-fail-share", "0.2", "--rate", "25")
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with Emulator() as emulator:
-        yield emulator.aws
 
 
 @pytest.fixture

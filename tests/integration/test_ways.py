@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import pytest
 
 from poster.deploy.release import DeployError, Release
 from poster.deploy.ways import parse_way
-from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from poster.rows.record import Step, TargetName
 from tests.support.deployed import Deployed, moves, names
@@ -42,9 +40,8 @@ class EmulatorTarget:
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[EmulatorTarget]:
-    with Emulator() as emulator:
-        yield EmulatorTarget(emulator.aws)
+def target(aws: LocalAws) -> EmulatorTarget:
+    return EmulatorTarget(aws)
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,10 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
-from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from tests.integration.test_fleet import App
 
@@ -32,12 +30,6 @@ PAGES = {
     "rebound name of any address": {"Host": "0.0.0.0"},
     "socket": {"Origin": "https://evil.example", "Upgrade": "websocket", "Connection": "Upgrade"},
 }
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with Emulator() as emulator:
-        yield emulator.aws
 
 
 @pytest.fixture(scope="module")
