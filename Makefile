@@ -123,7 +123,7 @@ test-labs: setup ## each lab once in small; beside `make test`, which stays unde
 	pytest tests/integration/test_labs.py
 
 rehearse: setup ## the whole AWS path on AWS's own host names, answered on this machine
-	pytest -n 2 --dist loadfile tests/rehearsal
+	pytest -n 3 --dist loadfile tests/rehearsal # half of it is waiting
 
 LOCK := uv pip compile --quiet --custom-compile-command 'make lock' --universal --generate-hashes --python-version 3.11
 
