@@ -31,8 +31,8 @@ class Picture:
         if self.first_s is None:
             return f"{page}. Chromium was not there to open it."
         return (
-            f"{page}; headless Chromium shows its first chart after {self.first_s:.2f} s, all of"
-            f" them after {self.all_s:.2f} s (medians of {ROUNDS} openings)."
+            f"{page}; headless Chromium shows its first chart after {self.first_s:.2f} s,\n"
+            f"all of them after {self.all_s:.2f} s (medians of {ROUNDS} openings)."
         )
 
 

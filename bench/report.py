@@ -184,7 +184,6 @@ The plain tools read a history and compute first new, last old and counts; `post
 whole report.
 
 {_compared(costs, observations, history)}
-
 {picture.said}"""
 
 
