@@ -5,7 +5,7 @@
 The plain tools read the file and compute first new, last old and counts, no more; ``poster report``
 does all of its report. All run one after another, in rounds, on all cores, from a file that the
 system has in its cache; the table has the medians of whole processes. Then the page: its size, and
-how soon a browser shows it. The history stays in ``bench/.cache``, for the next time.
+how soon a browser shows it. The histories stay in ``bench/.cache``, for the next time.
 
 ``--large`` measures a history of ten times the size once, beside DuckDB alone, into a section of
 its own; it takes 30 GB of disk and a quarter of an hour.
@@ -137,11 +137,7 @@ def main() -> None:
 
 
 def _measure(observations: int, rounds: int) -> None:
-    history = CACHE / f"{observations}.jsonl"
-    if not history.exists():
-        CACHE.mkdir(exist_ok=True)
-        _write(history.with_suffix(".part"), observations)
-        history.with_suffix(".part").rename(history)
+    history = _kept(observations)
     with tempfile.TemporaryDirectory() as scratch:
         page = Path(scratch) / "report.html"
         costs = _costs(contenders(page), history, rounds)
@@ -152,12 +148,20 @@ def _measure(observations: int, rounds: int) -> None:
 
 
 def _measure_large(observations: int) -> None:
-    with tempfile.TemporaryDirectory(dir=CACHE.parent) as scratch:
-        history = Path(scratch) / "history.jsonl"
-        _write(history, observations)
-        ours = Contender("poster report --format json", (*OURS, "json"))
-        costs = _costs([ours, *_duckdb()], history, rounds=1)
-        write_section("large", _compared(costs, observations, history))
+    history = _kept(observations)
+    ours = Contender("poster report --format json", (*OURS, "json"))
+    costs = _costs([ours, *_duckdb()], history, rounds=1)
+    write_section("large", _compared(costs, observations, history))
+
+
+def _kept(observations: int) -> Path:
+    """Return the history of so many, made if it is not there."""
+    history = CACHE / f"{observations}.jsonl"
+    if not history.exists():
+        CACHE.mkdir(exist_ok=True)
+        _write(history.with_suffix(".part"), observations)
+        history.with_suffix(".part").rename(history)
+    return history
 
 
 def _write(history: Path, observations: int) -> None:

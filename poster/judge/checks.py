@@ -185,19 +185,18 @@ def _run_by_run(find: Callable[[pl.Series], Finding], history: History) -> Findi
 
 
 def _sequence_gaps(seq: pl.Series) -> Finding:
-    present = seq.filter(seq > 0)
-    if not present.is_sorted():
-        present = present.sort()
-    before = present.shift(1, fill_value=0)
-    is_after_gap = present - before > 1
-    firsts, lasts = before.filter(is_after_gap) + 1, present.filter(is_after_gap) - 1
-    gaps = pl.DataFrame({"first": firsts, "last": lasts})
-    missing = sum(last - first + 1 for first, last in gaps.iter_rows())
+    ordered = seq if seq.is_sorted() else seq.sort()
+    present = ordered.slice(int(ordered.search_sorted(1)))
+    if present.is_empty():
+        return Finding()
+    after = (present.diff() > 1).arg_true()
+    inner = zip(present.gather(after - 1) + 1, present.gather(after) - 1, strict=True)
+    gaps = [*([(1, present[0] - 1)] if present[0] > 1 else []), *inner]
     return Finding(
-        missing,
+        sum(last - first + 1 for first, last in gaps),
         tuple(
             f"call {first}" if first == last else f"calls {first} to {last}"
-            for first, last in gaps.head(MAX_WITNESSES).iter_rows()
+            for first, last in gaps[:MAX_WITNESSES]
         ),
     )
 
