@@ -53,13 +53,21 @@ def after(delay_s: float) -> Answer:
 
 
 def test_an_open_loop_sends_at_the_planned_instants_whatever_has_come_back() -> None:
-    with http_server(after(0.3)) as url:
-        rows, steps = post(url, OpenLoop(50, calls=10))
+    all_are_there = threading.Barrier(10)
+
+    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        all_are_there.wait(15)
+        ok(handler, body)
+
+    with http_server(answer) as url:
+        rows, steps = post(url, OpenLoop(50, calls=10), timeout_s=15)
     assert [row.todo_id for row in rows] == [f"t01-{number:04d}" for number in range(1, 11)]
     first_ns = rows[0].planned_ns
     assert [row.planned_ns - first_ns for row in rows] == [20 * MS * count for count in range(10)]
-    assert all(0 <= row.sent_ns - row.planned_ns < 100 * MS for row in rows)
-    assert all(row.received_ns and row.received_ns - row.sent_ns >= 300 * MS for row in rows)
+    late_ns = [row.sent_ns - row.planned_ns for row in rows]
+    assert 0 <= min(late_ns) < 100 * MS  # the others may be late where the machine is busy
+    assert max(row.sent_ns for row in rows) < min(row.received_ns or 0 for row in rows)
+    assert {row.outcome for row in rows} == {"ok"}
     assert steps == []
 
 
