@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench bench-scale soak test fmt lint types template unit integration test-labs test-install test-readme test-scale test-examples tools rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench bench-scale soak test fmt lint types template unit integration test-labs test-install test-readme test-gate test-scale test-examples tools rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -94,15 +94,19 @@ types: setup
 template: setup
 	cfn-lint template.yaml labs/*/template.yaml examples/*/template.yaml
 
+# More workers than cores, here and below, for tests wait as well as compute.
 unit: setup
-	pytest -n 2 --dist worksteal tests/unit
+	pytest -n 4 --dist worksteal tests/unit
 
 # What takes minutes by itself has targets of its own: `make test` stays under 5 minutes.
-BESIDE := test_labs.py test_install.py test_readme.py test_locust.py
+GATE := test_gate.py test_gate_of_a_function.py
+BESIDE := $(GATE) test_labs.py test_install.py test_readme.py test_locust.py
 
-# Three, for they wait more than they compute.
 integration: setup
 	pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(BESIDE:%=--ignore tests/integration/%)
+
+test-gate: setup ## the gate on real deploys: of an API through the fleet, of a function by itself
+	pytest -n 2 --dist loadfile $(GATE:%=tests/integration/%)
 
 test-scale: setup ## Locust's master and workers as load of several machines
 	pytest -n 2 --dist worksteal tests/integration/test_locust.py

@@ -21,6 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 SLICES = 10
+AT_ONCE = 100_000  # more calls are read slice by slice, since a run may have very many
 SLICE_CALLS = 50  # fewer calls bound the skew of a slice badly
 RESOLUTION_MS = 1.0
 MAX_DRIFT = 0.01  # ms per ms, a hundred times that of a crystal: more is a clock that is set
@@ -66,16 +67,24 @@ def estimate_clock(calls: pl.LazyFrame, origin_unix_ns: int) -> ClockEstimate:
         return NO_ESTIMATE
     count = places.len()
     cuts = np.linspace(0, count, max(1, min(SLICES, count // SLICE_CALLS)) + 1).astype(int)
-    stretches = [(places[int(a)], places[int(b) - 1]) for a, b in itertools.pairwise(cuts)]
-    del places
+    stretches = [(int(begin), int(end)) for begin, end in itertools.pairwise(cuts)]
+
+    def bounds(rows: pl.LazyFrame) -> pl.DataFrame:
+        middle = (sent_ms + received_ms) / 2
+        return rows.filter(is_bound).select("seq", at=middle, low=low, high=high).collect()
+
+    whole = bounds(calls) if count <= AT_ONCE else None
 
     def read(stretch: tuple[int, int]) -> _Slice:
-        rows = calls.slice(stretch[0], stretch[1] - stretch[0] + 1).filter(is_bound)
-        found = rows.select("seq", at=(sent_ms + received_ms) / 2, low=low, high=high).collect()
+        begin, end = stretch
+        if whole is not None:
+            found = whole[begin:end]
+        else:
+            first, last = places[begin], places[end - 1]
+            found = bounds(calls.slice(first, last - first + 1))
         at, lows, highs = (found[name].to_numpy() for name in ("at", "low", "high"))
         return _Slice(found["seq"], at, lows, highs)
 
-    # One after another, since a run may have very many calls.
     slope, begin = _slope(read(stretches[0]), read(stretches[-1]))
     common, moved, outside, end = [], [], 0, begin
     witnesses: list[int] = []

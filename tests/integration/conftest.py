@@ -11,7 +11,7 @@ from poster.local.environment import LocalAws
 
 # What waits the longest begins first, so that nothing long is left over at the end.
 LONGEST = (
-    *("test_experiment", "test_ways", "test_fleet", "test_gate", "test_gate_of_a_function"),
+    *("test_experiment", "test_ways", "test_fleet"),
     *("test_around_a_deploy", "test_fleet_entrances", "test_engine_kill", "test_emulator"),
 )
 

@@ -107,7 +107,7 @@ def test_headers_of_a_file_are_sent_and_stand_in_no_process_list(tmp_path: Path)
         look = ("--", sys.executable, "look.py")
         said = [
             poster_of_its_own(
-                tmp_path, "run", *headers, "--pause", "0", "--settle-timeout", "1", *look
+                tmp_path, "run", *headers, "--pause", "0.01", "--settle-timeout", "1", *look
             ),
             poster_of_its_own(
                 tmp_path,

@@ -18,7 +18,7 @@ from poster.judge.analysis import analyse
 from poster.report import html, text
 from poster.report import json as report_json
 from poster.report.page import sample
-from poster.rows import loading, spill
+from poster.rows import loading, skew, spill
 from poster.rows.history import History, HistoryError
 from poster.rows.loading import load
 from poster.rows.merge import merge
@@ -54,6 +54,7 @@ def everything_large(block_bytes: int) -> Iterator[None]:
         patch.setattr(loading, "LARGE_BYTES", 0)
         patch.setattr(loading, "BLOCK_BYTES", block_bytes)
         patch.setattr(spill, "FILE_CALLS", 7)
+        patch.setattr(skew, "AT_ONCE", 0)
         yield
 
 
