@@ -69,8 +69,9 @@ lab-doors: setup ## one function entered by every door at once while it is deplo
 lab-settings: setup ## one setting of a function at a time: concurrency, init, package, permission
 	python -m labs settings
 
-bench: setup ## measure beside peers and write docs/performance.md (hey and wrk are optional)
+bench: setup ## measure beside peers and write docs/performance.md (hey, wrk and perf are optional)
 	python -m bench.engine
+	python -m bench.profile
 	python -m bench.schedule
 	python -m bench.handler
 	python -m bench.report

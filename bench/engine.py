@@ -53,7 +53,8 @@ class Measured:
     peak_rss_mb: float
 
 
-def _poster_command(url: str, seconds: float, scratch: Path) -> Sequence[str]:
+def poster_command(url: str, seconds: float, scratch: Path) -> Sequence[str]:
+    """Return the command that calls for so long, at ``AT_ONCE`` connections."""
     loop = ["--posters", str(AT_ONCE), "--pause", "0", "--duration", str(seconds)]
     post = ["--method", "POST", "--endpoint", url, "--out", str(scratch)]
     return [sys.executable, "-m", "poster", "run", *post, *loop]
@@ -110,7 +111,7 @@ def _stated(pattern: str) -> Callable[[str, float, Path], float]:
 
 def clients() -> list[Client]:
     """Return the clients that are installed, ours first."""
-    found = [Client("poster run", True, _poster_command, _poster_calls)]
+    found = [Client("poster run", True, poster_command, _poster_calls)]
     if shutil.which("hey"):
         found.append(Client("hey", False, _hey_command, _stated(r"Requests/sec:\s+([\d.]+)")))
         found.append(Client("hey -o csv, at its end", True, _hey_rows_command, _hey_rows_calls))
@@ -156,7 +157,7 @@ def main() -> None:
 
 def _memory(url: str) -> tuple[float, int]:
     with tempfile.TemporaryDirectory() as scratch:
-        cost = run(_poster_command(url, MEMORY_S, Path(scratch)))
+        cost = run(poster_command(url, MEMORY_S, Path(scratch)))
         return cost.peak_rss_mb, round(_poster_calls("", 1.0, Path(scratch)))
 
 

@@ -66,24 +66,29 @@ TODO_ATTRIBUTION = Attribution()
 class Header:
     """A header's value, read from what came before the body of an answer.
 
-    Of several answers (a 103 before the 200) the last one counts. Octets outside ASCII are read
-    as ISO 8859-1, which no octet breaks.
+    Octets outside ASCII are read as ISO 8859-1, which no octet breaks.
     """
 
     def __init__(self, name: str) -> None:
-        self._as_named = b"\r\n" + name.encode("ascii") + b":"
-        self._key = self._as_named.lower()
+        self._key = b"\r\n" + name.lower().encode("ascii") + b":"
 
     def __call__(self, headers: bytes, body: bytes) -> str | None:
         """Return the value, or None."""
-        last = max(0, headers.rfind(b"\r\n\r\nHTTP/"))
-        at = headers.find(self._as_named, last)
-        if at < 0:
-            at = headers.lower().find(self._key, last)
+        block = last_block(headers)
+        return self.within(block, block.lower())
+
+    def within(self, block: bytes, lowered: bytes) -> str | None:
+        """Return the value in a block of headers, which stands here in lower case too, or None."""
+        at = lowered.find(self._key)
         if at < 0:
             return None
         start = at + len(self._key)
-        return headers[start : headers.find(b"\r\n", start)].decode("latin-1").strip()
+        return block[start : block.find(b"\r\n", start)].decode("latin-1").strip()
+
+
+def last_block(headers: bytes) -> bytes:
+    """Return the headers of the last of several answers: of the 200 that comes after a 103."""
+    return headers[max(0, headers.rfind(b"\r\n\r\nHTTP/")) :]
 
 
 def parse_source(notation: str) -> Source:

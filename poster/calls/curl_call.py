@@ -20,7 +20,7 @@ from urllib.request import getproxies_environment
 import pycurl
 
 from poster.calls.answer import MAX_BODY_BYTES, Answer, read_answer, short_error, unreadable
-from poster.calls.attribution import MAX_CHARS, TODO_ATTRIBUTION, Attribution, Header
+from poster.calls.attribution import MAX_CHARS, TODO_ATTRIBUTION, Attribution, Header, last_block
 from poster.calls.engine import Load
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.trust import ca_bundle
@@ -116,13 +116,15 @@ class Call:
         if not _complete(self.headers):
             return unreadable(status, "GOT_NOTHING", "the answer ended among its headers")
         headers, body = (without(b"".join(each), secrets) for each in (self.headers, self.body))
+        block = last_block(headers)
+        of_one = block, block.lower()  # once for all that is looked for
         answer = read_answer(
             status,
             body,
-            _request_id(headers, body) or _http_api_request_id(headers, body),
-            _pop(headers, body),
-            _cache(headers, body),
-            _function_error(headers, body),
+            _request_id.within(*of_one) or _http_api_request_id.within(*of_one),
+            _pop.within(*of_one),
+            _cache(*of_one),
+            _function_error.within(*of_one),
         )
         if attribution is TODO_ATTRIBUTION:
             return answer
@@ -160,12 +162,12 @@ class Call:
         return unreadable(status, kind, text)
 
 
-def _cache(headers: bytes, body: bytes) -> str | None:
+def _cache(block: bytes, lowered: bytes) -> str | None:
     """Return the header by which a cache says that it answered."""
-    age = _age(headers, body)
+    age = _age.within(block, lowered)
     if age is not None and age.strip("0"):
         return f"Age: {age}"[:MAX_CHARS]
-    said = _x_cache(headers, body)
+    said = _x_cache.within(block, lowered)
     is_hit = said is not None and _HIT.search(said)
     return f"X-Cache: {said}"[:MAX_CHARS] if is_hit else None
 
