@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -24,7 +25,8 @@ from bench.engine import BODY
 from bench.machine import ROOT, run, server, table, write_section
 from poster.rows.record import Observation, Step, decode
 
-RATES_PER_S = (100, 1000, 5000)
+RATES_PER_S = (100, 1000, 5000, 10_000)
+STALLED_PER_S = RATES_PER_S[:3]  # of more, a stall puts more calls in flight than may be
 STALL_S = 0.2
 HEAD = ["p50", "p99", "max"]
 
@@ -68,35 +70,50 @@ def milliseconds(spans_ns: Iterable[int]) -> Sequence[str]:
     return [f"{value:.2f}" for value in (*np.quantile(spans_ms, [0.5, 0.99]), spans_ms.max())]
 
 
-def _poster_late_ns(url: str, rate: int, seconds: float) -> Sequence[int]:
+class Late(NamedTuple):
+    """How late the calls of a round were, and how many were never sent."""
+
+    spans_ns: Sequence[int]
+    dropped: int
+
+    @property
+    def p99_ns(self) -> float:
+        """Return what 99 of 100 calls were no later than."""
+        return float(np.quantile(self.spans_ns, 0.99))
+
+
+def _poster_late(url: str, rate: int, seconds: float) -> Late:
     posted = post(url, "--rate", str(rate), "--duration", str(seconds))
-    return [row.sent_ns - row.planned_ns for row in posted.rows]
+    return Late([row.sent_ns - row.planned_ns for row in posted.rows], posted.dropped)
 
 
-def _bare_late_ns(url: str, rate: int, seconds: float) -> Sequence[int]:
+def _bare_late(url: str, rate: int, seconds: float) -> Late:
     at = urlsplit(url)
     command = [sys.executable, str(ROOT / "bench" / "bare_client.py")]
     command += [str(at.hostname), str(at.port), str(rate), str(seconds), BODY]
-    return [int(line) for line in run(command).output.split()]
+    return Late([int(line) for line in run(command).output.split()], 0)
 
 
-CLIENTS = {"poster run": _poster_late_ns, "bare sockets": _bare_late_ns}
+CLIENTS = {"poster run": _poster_late, "bare sockets": _bare_late}
 
 
 def lateness_table(seconds: float, rounds: int) -> str:
     """Return how late calls were sent at each rate, in the round with the least p99 and overall."""
     rows = []
     for rate in RATES_PER_S:
-        late: dict[str, list[Sequence[int]]] = {client: [] for client in CLIENTS}
+        late: dict[str, list[Late]] = {client: [] for client in CLIENTS}
         for _ in range(rounds):
-            for client, late_ns in CLIENTS.items():
+            for client, measured in CLIENTS.items():
                 with server() as url:
-                    late[client].append(late_ns(url, rate, seconds))
+                    late[client].append(measured(url, rate, seconds))
         for client, runs in late.items():
-            ranked = sorted(runs, key=lambda spans_ns: np.quantile(spans_ns, 0.99))
-            _, usual_p99, _ = milliseconds(ranked[rounds // 2])
-            rows.append([f"{rate:,}", client, *milliseconds(ranked[0]), usual_p99])
-    return table(["calls/s", "client", *HEAD, "p99, median round"], rows)
+            ranked = sorted(runs, key=lambda each: each.p99_ns)
+            _, usual_p99, _ = milliseconds(ranked[rounds // 2].spans_ns)
+            dropped = str(max(each.dropped for each in runs))
+            rows.append(
+                [f"{rate:,}", client, *milliseconds(ranked[0].spans_ns), usual_p99, dropped]
+            )
+    return table(["calls/s", "client", *HEAD, "p99, median round", "most dropped"], rows)
 
 
 def stall_table(seconds: float) -> str:
@@ -104,7 +121,7 @@ def stall_table(seconds: float) -> str:
     rows = []
     loops: dict[str, list[str]] = {
         f"open, {rate:,}/s": ["--rate", str(rate), "--max-in-flight", "1000"]
-        for rate in RATES_PER_S
+        for rate in STALLED_PER_S
     }
     loops["closed, 1 poster"] = ["--posters", "1", "--pause", "0.001"]
     for name, options in loops.items():
