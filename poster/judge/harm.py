@@ -209,14 +209,15 @@ def _gathered_within(before: pl.DataFrame, during: pl.DataFrame, what: str) -> I
     """
     usual = _densest(before, "bad")
     if usual is None or usual.chance > LEVEL:
-        for each in _cluster(during, what, before):
-            yield dataclasses.replace(each, is_deploys=True)
+        yield from _cluster(during, what, before)
 
 
 def _cluster(
     calls: pl.DataFrame, what: str = "", before: pl.DataFrame | None = None
 ) -> Iterator[Tested]:
     """Yield the test of the place where failures are densest, against ``before`` or elsewhere.
+
+    Where there is a before, the calls are a deploy's.
 
     For the worst case every call of unknown end counts as failed there, and as ok elsewhere.
     """
@@ -237,7 +238,7 @@ def _cluster(
         worst.chance,
         *(failed, worst.bad, shown.calls, shown.failed_elsewhere, shown.calls_elsewhere),
         witness,
-        is_deploys=False,
+        is_deploys=before is not None,
     )
 
 
