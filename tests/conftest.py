@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+from poster.local.emulator import Emulator
+from poster.local.environment import LocalAws
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("poster", deadline=None)
@@ -39,3 +42,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8"), f"{name}; see --update-golden"
 
     return compare
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    """Give a module's tests one local AWS."""
+    with Emulator() as emulator:
+        yield emulator.aws

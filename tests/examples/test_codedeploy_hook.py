@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
 from examples.codedeploy_hook.gate_hook.app import handler
-from poster.local.emulator import Emulator
 from poster.local.environment import LocalAws
 from tests.support.versioned import App
 
 pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with Emulator() as emulator:
-        yield emulator.aws
 
 
 @pytest.mark.parametrize(

@@ -159,13 +159,6 @@ def test_cdk(tmp_path: Path, shell: str, keep: Keep, updates: bool) -> None:
 
 
 @needs("npm")
-def test_serverless_framework_with_an_alias(tmp_path: Path, shell: str, keep: Keep) -> None:
-    seen = Example("serverless_framework", tmp_path, shell).run()
-    assert_is_mixed(seen)
-    keep("Serverless Framework (osls), alias", seen)
-
-
-@needs("npm")
 def test_serverless_framework_without_an_alias(tmp_path: Path, shell: str, keep: Keep) -> None:
     """Every answer is by `$LATEST`; the text that the build left tells the releases apart."""
     # The local AWS may fail a call while it swaps the code: one is too few for a verdict.
@@ -179,23 +172,20 @@ def test_serverless_framework_without_an_alias(tmp_path: Path, shell: str, keep:
     keep("Serverless Framework (osls), `$LATEST`", seen)
 
 
-@needs("aws")
-@needs("npm")
-def test_nx(tmp_path: Path, shell: str, keep: Keep) -> None:
-    seen = Example("nx", tmp_path, shell).run()
+@pytest.mark.parametrize(
+    ("tool", "way"),
+    [
+        pytest.param(
+            "serverless_framework", "Serverless Framework (osls), alias", marks=needs("npm")
+        ),
+        pytest.param("nx", "Nx (AWS CLI), alias", marks=[needs("aws"), needs("npm")]),
+        pytest.param("terraform", "Terraform, alias", marks=needs("terraform")),
+        pytest.param("aws_cli", "AWS CLI, alias", marks=needs("aws")),
+    ],
+)
+def test_a_release_behind_an_alias_is_mixed(
+    tmp_path: Path, shell: str, keep: Keep, tool: str, way: str
+) -> None:
+    seen = Example(tool, tmp_path, shell).run()
     assert_is_mixed(seen)
-    keep("Nx (AWS CLI), alias", seen)
-
-
-@needs("terraform")
-def test_terraform(tmp_path: Path, shell: str, keep: Keep) -> None:
-    seen = Example("terraform", tmp_path, shell).run()
-    assert_is_mixed(seen)
-    keep("Terraform, alias", seen)
-
-
-@needs("aws")
-def test_aws_cli(tmp_path: Path, shell: str, keep: Keep) -> None:
-    seen = Example("aws_cli", tmp_path, shell).run()
-    assert_is_mixed(seen)
-    keep("AWS CLI, alias", seen)
+    keep(way, seen)

@@ -1,13 +1,8 @@
-"""One local AWS for a module's tests, and which files begin first."""
+"""Which files begin first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-
-from poster.local.emulator import Emulator
-from poster.local.environment import LocalAws
 
 # What waits the longest begins first, so that nothing long is left over at the end.
 LONGEST = (
@@ -18,9 +13,3 @@ LONGEST = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else 99)
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[LocalAws]:
-    with Emulator() as emulator:
-        yield emulator.aws

@@ -18,7 +18,7 @@ from poster.local.fleet import Fleet, FleetSettings
 from poster.local.fleets import Fleets
 from poster.local.guard import token_header
 from poster.local.target import Propagation
-from tests.integration.test_fleet import App, Caller, wait_for_changes
+from tests.support.called import App, Caller, wait_for_changes
 
 if TYPE_CHECKING:
     from poster.local.environment import LocalAws

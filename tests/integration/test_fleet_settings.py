@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from poster.local.fleet import Fleet
-from tests.integration.test_fleet import App, Caller
+from tests.support.called import App, Caller
+from tests.support.versioned import zipped
 
 if TYPE_CHECKING:
     from poster.local.environment import LocalAws
@@ -35,10 +34,7 @@ def handler(event, context):
 
 
 def slow(marker: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("app.py", SLOW.replace("aaa", marker))
-    return file.getvalue()
+    return zipped(SLOW.replace("aaa", marker))
 
 
 @pytest.fixture

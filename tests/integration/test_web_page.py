@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from poster.local.environment import LocalAws
-from tests.integration.test_fleet import App
+from tests.support.called import App
 
 pytestmark = pytest.mark.local_aws
 
