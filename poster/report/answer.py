@@ -6,10 +6,11 @@ from poster.judge.analysis import Result
 from poster.judge.releases import name_of
 from poster.judge.safe import safe_in_all
 from poster.judge.statistics import CONFIDENCE
-from poster.report.plain import clipped, plain
+from poster.report.plain import WIDTH, clipped, plain
 from poster.report.text import headline, safe_line, safe_when
 
 _LABEL = 8
+_MOST = 4 * WIDTH  # a terminal breaks a long line itself; a reason that is cut says nothing
 
 
 def answer(result: Result, page: str, following: str) -> str:
@@ -24,9 +25,9 @@ def answer(result: Result, page: str, following: str) -> str:
         ("Calls", _failures_and_losses(result)),
         ("Next", f"{page}; {following}"),
     ]
+    *said, onwards = [f"{label:<{_LABEL}}{plain(each)}" for label, each in rows]
     # What is to be opened or pasted is never cut.
-    lines = [f"{label:<{_LABEL}}{plain(said)}" for label, said in rows]
-    return "".join(f"{line}\n" for line in (*map(clipped, lines[:-1]), lines[-1]))
+    return "".join(f"{line}\n" for line in (*(clipped(each, _MOST) for each in said), onwards))
 
 
 def _safe(result: Result) -> str:

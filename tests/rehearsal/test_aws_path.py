@@ -20,6 +20,9 @@ from tests.rehearsal.conftest import ROOT, Done, Rehearsal
 # What MiniStack carries: it has no express mode and no CodeDeploy. lambda-api and canary are
 # rehearsed on a bad day (test_bad_day.py), and call nothing that these do not.
 WAYS = ("sam", "linear:40,1", "latest", "delete-old", "permission-gap")
+# MiniStack now and then fails a call on its way to a version that is being deleted, or to code that
+# is being replaced: the report must not keep it to itself.
+MAY_FAIL = {"delete-old", "latest"}
 KEPT = "sam"  # the stack of this one is used by the other commands before it is removed
 AT_ONCE = 2
 STACKS = "todo-sample-"
@@ -58,14 +61,18 @@ def test_an_experiment_ends_with_a_right_report(
     rehearsal: Rehearsal, experiments: dict[str, Done], way: str
 ) -> None:
     done = experiments[way]
+    result = json.loads((rehearsal.folder_of(way) / "runs/latest/result.json").read_text())
+    failed = result["calls"]["fail"]
+    assert failed <= (3 if way in MAY_FAIL else 0), done.said + done.printed
     # A slow machine makes too few calls to tell clean from mixed; all else is told.
     few = "too few calls followed" in done.printed
-    assert done.exit_code == 0 or (few and done.exit_code == 3), done.said + done.printed
-    result = json.loads((rehearsal.folder_of(way) / "runs/latest/result.json").read_text())
+    told = {1, 3} if failed else {0, 3} if few else {0}
+    assert done.exit_code in told, done.said + done.printed
     # Here an alias moves in an instant, and a version that is gone is gone at once.
-    assert result["calls"]["fail"] == result["calls"]["unknown"] == 0
+    assert result["calls"]["unknown"] == 0
     assert result["checks"]["lost_writes"] == 0
-    assert result["checks"]["rows_read"] == result["calls"]["ok"] - result["calls"]["probes"]
+    posted = result["calls"]["ok"] - result["calls"]["probes"]
+    assert posted <= result["checks"]["rows_read"] <= posted + failed
     assert [each["to"] for each in result["transitions"]] == ["xxx" if way == "latest" else "2"]
     report = (rehearsal.folder_of(way) / "runs/latest/report.txt").read_text()
     assert "endpoint type    REGIONAL" in report

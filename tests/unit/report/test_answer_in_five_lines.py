@@ -32,11 +32,11 @@ def test_the_answer_is_five_lines_in_this_order() -> None:
     assert lines[4] == "Next    open r/report.html; poster report r"
 
 
-@pytest.mark.parametrize("text", [MIXED, "aaa", "aaabbb", "aaa!!!bbb"])
-def test_the_answer_fits_a_terminal_but_never_cuts_what_is_to_be_pasted(text: str) -> None:
+@pytest.mark.parametrize("text", [MIXED, "aaa", "aaabbb", "aaa!!!bbb", "aaa!" + "b" * 400])
+def test_the_answer_cuts_neither_the_reason_nor_what_is_to_be_pasted(text: str) -> None:
     lines = lines_of(text)
     assert len(lines) == 5
-    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 320 and not line.endswith("...") for line in lines)
     page = "open " + "long/" * 30
     result = analyse(history(text), None)
     assert page in answer(result, page, "poster report r")
