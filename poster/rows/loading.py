@@ -2,11 +2,13 @@
 
 ``load`` turns ``history.jsonl`` into one Polars frame with a column per field of ``Observation``,
 sorted by ``seq``, and a short list of steps. The columns of a large file lie on disk
-(``poster.rows.spill``). Polars parses blocks of lines on all cores; only a block that it refuses is
-looked at line by line, so a damaged line costs a block, not the file.
+(``poster.rows.spill``). Polars parses blocks of lines on all cores; what it refuses, and what it
+may have taken for something else, ``decode`` reads line by line, so a damaged line costs a block,
+not the file.
 
-Invariant: every whole line after the first is an observation, a step or counted in
-``malformed_lines``; what a killed writer left without a newline is counted in ``torn_bytes``.
+Invariant: every whole line after the first is what ``decode`` says of it: an observation, a step or
+counted in ``malformed_lines``. What a killed writer left without a newline is counted in
+``torn_bytes``.
 Only a file that does not start with a run row is refused, with ``HistoryError``.
 """
 
@@ -14,12 +16,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -29,16 +31,24 @@ from poster.rows.by_logs import NAMED, VERSIONS_FROM
 from poster.rows.collected import READ, Collected, collected_in
 from poster.rows.history import (
     COLUMNS,
-    MAX_MS,
-    MAX_NS,
-    OUTCOMES,
     PARSED,
     History,
     HistoryError,
     in_order,
+    observations_frame,
 )
 from poster.rows.journal import HISTORY, ROWS
-from poster.rows.record import SCHEMA, MalformedLineError, Run, Step, decode
+from poster.rows.record import (
+    MAX_MS,
+    MAX_NS,
+    SCHEMA,
+    MalformedLineError,
+    Observation,
+    Row,
+    Run,
+    Step,
+    decode,
+)
 from poster.rows.spill import Spill
 
 LARGE_BYTES = 256 * 1024 * 1024  # from here on, calls are kept on disk
@@ -46,8 +56,17 @@ BLOCK_BYTES = 16 * 1024 * 1024  # from 32 MiB on, glibc gives every buffer back 
 FILE_BLOCKS = 8  # of a large file's, in one file: every file costs each reading of a column
 FIRST_LINE_BYTES = 16 * 1024 * 1024
 SMALL_BLOCK_BYTES = 16 * 1024
-_REQUIRED = ("seq", "poster", "todo_id", "planned_ns", "sent_ns")
+_REQUIRED = ("seq", "poster", "todo_id", "planned_ns", "sent_ns", "outcome")
 _TIMES_NS = ("planned_ns", "sent_ns", "received_ns")
+# What Polars makes of a number, a boolean, an array, an object and half a character, where it is to
+# read a String; and what of them it takes for a Categorical as well: an integer beyond 64 bits.
+_NO_STRING = r"(?s)^(-?[0-9.]+|true|false|\[.*\]|\{.*\})$|\x00"
+_NO_CATEGORY = r"^Static\(|\x00"
+_DOUBTS = {
+    name: _NO_CATEGORY if isinstance(dtype, pl.Categorical) else _NO_STRING
+    for name, dtype in PARSED.items()
+    if isinstance(dtype, pl.String | pl.Categorical) and name in COLUMNS
+}
 # rows.jsonl: the table's attribute -> our column.
 _ROW_FIELDS = {
     "todoId": "todo_id",
@@ -211,9 +230,9 @@ def _read_span(path: Path, span: tuple[int, int]) -> _Block:
 def _whole_bytes(text: bytes) -> int:
     """Return how many bytes are whole lines; a last line without newline counts if it is a row."""
     ends_at = text.rfind(b"\n") + 1
-    if ends_at < len(text) and _read_line(text[ends_at:]).malformed == 0:
-        return len(text)
-    return ends_at
+    last = text[ends_at:]
+    is_row = not last.strip() or isinstance(_row_in(last), Observation | Step)
+    return len(text) if is_row else ends_at
 
 
 def _torn_bytes(path: Path, start: int, size: int) -> int:
@@ -229,36 +248,37 @@ def _parse(text: bytes, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
 
 
 def _read_block(text: bytes) -> _Block:
-    """Read whole lines; halve the block while Polars refuses it, then go line by line."""
+    """Read whole lines; halve the block while Polars cannot be relied on, then go line by line."""
     if not text.strip():
         return _Block([], [])
     try:
-        return _sorted_by_kind(_parse(text, PARSED), text)
+        parsed = _parse(text, PARSED).cast(COLUMNS)  # type: ignore[arg-type]
+        if _texts_are_texts(parsed, text):
+            return _sorted_by_kind(parsed, text)
     # PanicException is no Exception: a parser's bug must not take the report with it.
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         pass
-    block = _Block([], [])
     middle = text.find(b"\n", len(text) // 2) + 1
     if len(text) > SMALL_BLOCK_BYTES and 0 < middle < len(text):
-        block.add(_read_block(text[:middle]))
+        block = _read_block(text[:middle])
         block.add(_read_block(text[middle:]))
-    else:
-        for line in text.split(b"\n"):
-            block.add(_read_line(line))
-    return block
+        return block
+    return _read_lines(text.split(b"\n"))
 
 
-def _read_line(line: bytes) -> _Block:
-    if not line.strip():
-        return _Block([], [])
-    malformed = _Block([], [], malformed=1)
-    # json refuses garbage much faster than Polars does, and says no to nothing that Polars reads.
-    try:
-        if not isinstance(json.loads(line), dict):
-            return malformed
-        return _sorted_by_kind(_parse(line, PARSED), line)
-    except (ValueError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return malformed
+def _texts_are_texts(parsed: pl.DataFrame, text: bytes) -> bool:
+    """Whether what Polars read as texts surely are. Raises PolarsError where they are not."""
+    doubtful = [name for name, pattern in _DOUBTS.items() if _has(pattern, parsed[name])]
+    if not doubtful:
+        return True
+    looked_at = _parse(text, dict.fromkeys(doubtful, pl.Categorical(pl.Categories.random())))
+    return not any(_has(_NO_CATEGORY, column) for column in looked_at)
+
+
+def _has(pattern: str, texts: pl.Series) -> bool:
+    if isinstance(texts.dtype, pl.Categorical):
+        texts = texts.unique().cast(pl.String)
+    return bool(texts.str.contains(pattern).any())
 
 
 def _sorted_by_kind(parsed: pl.DataFrame, text: bytes) -> _Block:
@@ -266,35 +286,42 @@ def _sorted_by_kind(parsed: pl.DataFrame, text: bytes) -> _Block:
     valid = (
         (pl.col("kind") == "observation")
         & pl.all_horizontal(pl.col(_REQUIRED).is_not_null())
-        & pl.col("outcome").is_in(list(OUTCOMES.categories))
         & pl.all_horizontal(pl.col(_TIMES_NS).is_between(-MAX_NS, MAX_NS).fill_null(True))
         & pl.col("server_ms").is_between(-MAX_MS, MAX_MS).fill_null(True)
+        & pl.col("connection").cast(pl.String).is_in(["new", "kept"]).fill_null(True)
     ).fill_null(False)
     is_valid = parsed.select(valid.alias("valid"))["valid"]
     if is_valid.all():
-        return _Block([_typed(parsed)], [])
-    block = _Block([_typed(parsed.filter(is_valid))], [])
+        return _Block([parsed.drop("kind")], [])
     # Polars skips blank lines, so rows and non-blank lines go in step.
     lines = [line for line in text.split(b"\n") if line.strip()]
-    for index in (~is_valid).arg_true():
-        step = _step_in(lines[index]) if parsed["kind"][index] == "step" else None
-        if step is None:
-            block.malformed += 1
-        else:
-            block.steps.append(step)
+    block = _read_lines(lines[index] for index in (~is_valid).arg_true())
+    block.observations = [parsed.drop("kind").filter(is_valid)]
     return block
 
 
-def _step_in(line: bytes) -> Step | None:
+def _read_lines(lines: Iterable[bytes]) -> _Block:
+    found: list[dict[str, Any]] = []
+    block = _Block([], [])
+    for line in lines:
+        if not line.strip():
+            continue
+        match _row_in(line):
+            case Observation() as row:
+                found.append(msgspec.structs.asdict(row))
+            case Step() as row:
+                block.steps.append(row)
+            case _:
+                block.malformed += 1
+    block.observations.append(observations_frame(found))
+    return block
+
+
+def _row_in(line: bytes) -> Row | None:
     try:
-        row = decode(line)
+        return decode(line)
     except MalformedLineError:
         return None
-    return row if isinstance(row, Step) and abs(row.at_ns) <= MAX_NS else None
-
-
-def _typed(parsed: pl.DataFrame) -> pl.DataFrame:
-    return parsed.drop("kind").cast(COLUMNS)  # type: ignore[arg-type]
 
 
 def _one_line(error: Exception) -> str:

@@ -20,8 +20,8 @@ from typing import Any
 import polars as pl
 from msgspec import structs
 
-from poster.rows.history import COLUMNS, MAX_NS, History, HistoryError, Source, is_probe
-from poster.rows.record import Run, Step
+from poster.rows.history import COLUMNS, History, HistoryError, Source, is_probe
+from poster.rows.record import MAX_NS, Run, Step
 from poster.rows.skew import ClockEstimate, estimate_clock
 
 MOST_NAMED = 3

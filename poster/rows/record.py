@@ -16,13 +16,18 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Sequence
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 
 SCHEMA: Final = 1
+MAX_NS: Final = 2**62  # 146 years: differences of two such times still fit in 64 bits
+MAX_MS: Final = 2**53
 PROBER = 0  # who makes harmless calls beside the posters 1, 2, 3 ...; they write nothing
 
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Nanoseconds = Annotated[int, msgspec.Meta(ge=-MAX_NS, le=MAX_NS)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=-MAX_MS, le=MAX_MS)]
 Outcome = Literal["ok", "fail", "unknown"]
 TargetName = Literal["local", "aws", "url"]
 LoopKind = Literal["closed", "open"]
@@ -75,20 +80,20 @@ class Run(msgspec.Struct, frozen=True, tag_field="kind", tag="run"):
 class Observation(msgspec.Struct, frozen=True, tag_field="kind", tag="observation", gc=False):
     """One call and its outcome."""
 
-    seq: int  # 1, 2, 3 ... in the order calls were started
-    poster: int
+    seq: Int64  # 1, 2, 3 ... in the order calls were started
+    poster: Int64
     todo_id: str
-    planned_ns: int
-    sent_ns: int
-    received_ns: int | None  # None: no answer came
+    planned_ns: Nanoseconds
+    sent_ns: Nanoseconds
+    received_ns: Nanoseconds | None  # None: no answer came
     outcome: Outcome
-    status: int | None = None
+    status: Int64 | None = None
     marker: str | None = None  # the literal in the code that answered
     config_marker: str | None = None  # the same from its environment
     function_version: str | None = None
     instance_id: str | None = None
     cold_start: bool | None = None
-    server_ms: int | None = None  # the server's clock when it served, ms since the epoch
+    server_ms: Milliseconds | None = None  # the server's clock when it served, ms since the epoch
     request_id: str | None = None
     error: str | None = None  # short class and text
     pop: str | None = None  # the point of presence that answered, where a header names it
@@ -105,7 +110,7 @@ class Step(msgspec.Struct, frozen=True, tag_field="kind", tag="step"):
     """
 
     name: str
-    at_ns: int
+    at_ns: Nanoseconds
     detail: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -119,6 +124,7 @@ _KINDS: dict[str, type[Run] | type[Observation] | type[Step]] = {
     "step": Step,
 }
 
+_FIELDS = {kind: cls.__struct_fields__ for kind, cls in _KINDS.items()}
 # A field that may be null may also be left out: the other program had nothing to say.
 _LEFT_OUT = {
     kind: {
@@ -143,10 +149,11 @@ def encode_lines(rows: Sequence[Row]) -> bytes:
 def decode(line: str | bytes) -> Row:
     """Return the row that a line holds; fields that are not ours are ignored.
 
-    Raises MalformedLineError for anything that is not a row.
+    Of a field that stands there twice the first counts. Raises MalformedLineError for anything that
+    is not a row.
     """
     try:
-        values = json.loads(line)
+        values = json.loads(line, object_pairs_hook=_first_of_each)
     except (ValueError, RecursionError) as error:
         raise MalformedLineError(f"not JSON: {error}") from None
     if not isinstance(values, dict):
@@ -154,7 +161,14 @@ def decode(line: str | bytes) -> Row:
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise MalformedLineError(f"kind is {kind!r}, not one of {', '.join(_KINDS)}")
+    ours = {name: values[name] for name in _FIELDS[kind] if name in values}
     try:
-        return msgspec.convert(_LEFT_OUT[kind] | values, _KINDS[kind])
-    except (msgspec.ValidationError, UnicodeError) as error:  # JSON can escape half a character
+        row = msgspec.convert(_LEFT_OUT[kind] | ours, _KINDS[kind])
+        encode(row)  # JSON can escape half a character, which nobody can write again
+    except (msgspec.ValidationError, UnicodeError, RecursionError) as error:
         raise MalformedLineError(f"no {kind} row: {error}") from None
+    return row
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs))

@@ -17,7 +17,7 @@ json_objects = st.dictionaries(
 )
 observations = st.builds(
     Observation,
-    seq=st.integers(1),
+    seq=st.integers(1, 2**63 - 1),
     poster=st.integers(1, 99),
     todo_id=texts,
     planned_ns=nanoseconds,
