@@ -206,8 +206,9 @@ def _gathered_within(before: pl.DataFrame, during: pl.DataFrame, what: str) -> I
     """Yield the test of the densest place of a stretch, if failures did not gather before it.
 
     A long stretch dilutes an outage of some seconds, and a short baseline proves little of it.
+    Calls of unknown end before it excuse nothing.
     """
-    usual = _densest(before, "bad")
+    usual = _densest(before, "failed")
     if usual is None or usual.chance > LEVEL:
         yield from _cluster(during, what, before)
 

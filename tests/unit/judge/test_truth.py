@@ -12,6 +12,7 @@ from poster.report.text import headline
 from poster.rows.merge import merge
 from poster.rows.record import Observation
 from tests.support import alarms
+from tests.support import histories as notation
 from tests.support.truths import (
     SWITCH_S,
     Rows,
@@ -208,6 +209,15 @@ def test_failures_that_gather_all_the_time_blame_no_deploy() -> None:
 
 def hiding_failures(call: Observation) -> Observation:
     return made_unknown(call) if call.outcome == "fail" else call
+
+
+def test_calls_that_are_missing_before_a_deploy_excuse_nothing() -> None:
+    """Four of them and one that failed, all at once, are no failures that gather."""
+    outage_of_30_calls = "a" * 8 + "!" + "a" * 51 + "!" * 30 + "b" * 321
+    rows = notation.rows(f"{outage_of_30_calls}{'c' * 311}", server_clock=False)
+    steps = [step("deploy-started", 5.1), moved(6.05)]
+    assert verdict([*rows, *steps]) == "broken"
+    assert verdict([*edited(rows, lambda call: None if call.seq <= 4 else call), *steps]) == "broken"
 
 
 def test_failures_of_a_failed_deploy_that_are_hidden_are_never_clean() -> None:
