@@ -23,9 +23,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from poster.judge.checks import CHECKS, Checks
-from poster.judge.evidence import under_way
 from poster.judge.statistics import chance_of_more_failures
 from poster.judge.stretches import Stretch
 from poster.judge.throttling import throttled
@@ -73,21 +73,21 @@ def tests_of(
     ):
         return []
     calls = _ended(every, hidden)
-    outside = pl.lit(True)
-    for each in stretches:
-        outside &= ~under_way(each.begin_ns, each.end_ns)
+    within = [calls.under_way(stretch.begin_ns, stretch.end_ns) for stretch in stretches]
+    outside = np.ones(calls.seq.size, dtype=bool)
+    for own in within:
+        outside &= ~own
     found = []
-    for each, later in itertools.zip_longest(stretches, stretches[1:]):
-        before = calls.filter(outside & (pl.col("received_ns") < each.begin_ns))
-        during = calls.filter(under_way(each.begin_ns, each.end_ns))
+    for each, own, later in itertools.zip_longest(stretches, within, stretches[1:]):
+        before = calls.chosen(outside & (calls.received_ns < each.begin_ns))
+        during = calls.chosen(own)
         found.append(_against(before, during, each.what))
         found += _gathered_within(before, during, each.what)
         if each.end_ns is not None:
-            after = outside & (pl.col("sent_ns") >= each.end_ns)
+            after = outside & (calls.sent_ns >= each.end_ns)
             if later is not None:
-                after &= pl.col("sent_ns") < later.begin_ns
-            settled = "after callers had settled"
-            late = _against(before, calls.filter(after), settled)
+                after &= calls.sent_ns < later.begin_ns
+            late = _against(before, calls.chosen(after), "after callers had settled")
             found.append(dataclasses.replace(late, is_deploys=False))
     found += _gathered(calls, stretches, outside)
     return found
@@ -103,12 +103,63 @@ def beyond(tests: Sequence[Tested], worst: bool = False) -> list[Tested]:
     return [ordered[place][1] for place in rejected]
 
 
-def _ended(every: pl.LazyFrame, hidden: pl.DataFrame) -> pl.DataFrame:
-    """Return how calls ended, in the order of sending: bad is failed, or that nobody knows."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Ended:
+    """How calls ended, in the order of sending; one entry may stand for several missing calls."""
+
+    seq: NDArray[np.int64]
+    count: NDArray[np.int64]
+    sent_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]  # when it ended, at the latest
+    failed: NDArray[np.bool_]
+    bad: NDArray[np.bool_]  # failed, or nobody knows
+    throttled: NDArray[np.bool_]
+    status: pl.Series
+
+    def chosen(self, which: NDArray[np.bool_]) -> _Ended:
+        """Return those that are chosen."""
+        return _Ended(
+            self.seq[which],
+            self.count[which],
+            self.sent_ns[which],
+            self.received_ns[which],
+            self.failed[which],
+            self.bad[which],
+            self.throttled[which],
+            self.status.filter(pl.Series(which)),
+        )
+
+    def under_way(self, begin_ns: int, end_ns: int | None) -> NDArray[np.bool_]:
+        """Return which were under way at some moment from begin to end."""
+        ended = self.received_ns >= begin_ns
+        return ended if end_ns is None else ended & (self.sent_ns < end_ns)
+
+    @property
+    def known(self) -> _Ended:
+        """Return those of which the end is known."""
+        return self.chosen(~self.bad | self.failed)
+
+    @property
+    def total(self) -> int:
+        """Return how many calls these are."""
+        return int(self.count.sum())
+
+    @property
+    def failures(self) -> int:
+        """Return how many failed."""
+        return int(self.failed.sum())
+
+    @property
+    def unknown(self) -> int:
+        """Return of how many nobody knows the end."""
+        return int(self.count[self.bad & ~self.failed].sum())
+
+
+def _ended(every: pl.LazyFrame, hidden: pl.DataFrame) -> _Ended:
     known = every.filter(pl.col("outcome") != "unknown")
     failed = pl.col("outcome") == "fail"
     unknown = hidden.lazy().filter(pl.col("kind") != "nameless")
-    return (
+    calls = (
         pl.concat(
             [
                 known.select(
@@ -116,31 +167,33 @@ def _ended(every: pl.LazyFrame, hidden: pl.DataFrame) -> pl.DataFrame:
                     pl.lit(1, pl.Int64).alias("count"),
                     "sent_ns",
                     pl.coalesce("received_ns", "sent_ns"),
-                    "status",
                     failed.alias("failed"),
                     failed.alias("bad"),
                     throttled().alias("throttled"),
+                    "status",
                 ),
                 unknown.select(
                     *("seq", "count", "sent_ns", "received_ns"),
-                    pl.lit(None, pl.Int64).alias("status"),
                     pl.lit(False).alias("failed"),
                     pl.lit(True).alias("bad"),
                     pl.lit(False).alias("throttled"),
+                    pl.lit(None, pl.Int64).alias("status"),
                 ),
             ]
         )
         .sort("sent_ns", "seq")
         .collect()
     )
+    return _Ended(
+        status=calls.drop_in_place("status"), **{each.name: each.to_numpy() for each in calls}
+    )
 
 
-def _against(before: pl.DataFrame, during: pl.DataFrame, what: str) -> Tested:
-    failed, failed_before = int(during["failed"].sum()), int(before["failed"].sum())
+def _against(before: _Ended, during: _Ended, what: str) -> Tested:
+    failed, failed_before = during.failures, before.failures
     # Nobody knows of a call whether it failed: not counted, or counted as the worst case.
-    all_during, all_before = int(during["count"].sum()), int(before["count"].sum())
-    unknown, unknown_before = _unknown(during), _unknown(before)
-    calls, calls_before = all_during - unknown, all_before - unknown_before
+    unknown = during.unknown
+    calls, calls_before = during.total - unknown, before.total - before.unknown
     worst = failed + unknown
     witness = ""
     if failed:
@@ -150,88 +203,85 @@ def _against(before: pl.DataFrame, during: pl.DataFrame, what: str) -> Tested:
         )
     return Tested(
         _chance(failed_before, calls_before, failed, calls),
-        _chance(failed_before, all_before, worst, all_during),
+        _chance(failed_before, before.total, worst, during.total),
         *(failed, worst, calls, failed_before, calls_before),
         witness or f"nobody knows how {unknown} of the calls ended {what}",
     )
-
-
-def _unknown(calls: pl.DataFrame) -> int:
-    return int(calls.filter(pl.col("bad") & ~pl.col("failed"))["count"].sum())
 
 
 def _chance(failed_before: int, calls_before: int, failed: int, calls: int) -> float:
     return chance_of_more_failures(failed_before, calls_before, failed, calls) if failed else 1.0
 
 
-def _first(calls: pl.DataFrame) -> str:
-    seq, status = calls.filter("failed").sort("seq").select("seq", "status").row(0)
-    return f"call {seq} failed" + (f" with HTTP {status}" if status is not None else "")
+def _first(calls: _Ended) -> str:
+    """Return which failed first, by its number."""
+    failed = np.flatnonzero(calls.failed)
+    place = int(failed[calls.seq[failed].argmin()])
+    status = calls.status[place]
+    said = f"call {calls.seq[place]} failed"
+    return said if status is None else f"{said} with HTTP {status}"
 
 
-def _of_which(calls: pl.DataFrame) -> str:
-    count = int(calls["throttled"].sum())
+def _of_which(calls: _Ended) -> str:
+    count = int(calls.throttled.sum())
     return f" ({count} throttled)" if count else ""
 
 
 def _gathered(
-    calls: pl.DataFrame, stretches: Sequence[Stretch], outside: pl.Expr
+    calls: _Ended, stretches: Sequence[Stretch], outside: NDArray[np.bool_]
 ) -> Iterator[Tested]:
     """Yield the test of the calls from which on none succeeded, and of the densest elsewhere.
 
     The chance is that of a row of failures so long at the end, or of so many in one place, if the
     failures fell on the calls at random.
     """
-    known = calls.filter(~pl.col("bad") | pl.col("failed"))
-    flags = known["failed"].to_numpy()
-    at_end = int(flags[::-1].argmin()) if flags.size and not flags.all() else 0
+    known = calls.known
+    flags, total = known.failed, known.failed.size
+    at_end = int(flags[::-1].argmin()) if total and not flags.all() else 0
     is_covered = bool(stretches) and stretches[-1].end_ns is None
     if at_end >= FEWEST_IN_A_ROW and not is_covered:
-        tail, before = known.tail(at_end), known.head(known.height - at_end)
-        total, failed = known.height, int(flags.sum())
+        tail = known.chosen(np.arange(total) >= total - at_end)
+        failed, before = known.failures, total - at_end
         chance = _chance_of_a_row(at_end, failed, total)
         witness = (
             f"{_first(tail)}, and so did every call after it: {at_end} of {at_end}"
-            f"{_of_which(tail)}, before {failed - at_end} of {before.height}"
+            f"{_of_which(tail)}, before {failed - at_end} of {before}"
         )
-        numbers = (at_end, at_end, at_end, failed - at_end, before.height)
-        yield Tested(chance, chance, *numbers, witness)
+        yield Tested(chance, chance, at_end, at_end, at_end, failed - at_end, before, witness)
     # A deploy-started step clears the deploys of what failed before the first of them.
     if stretches and stretches[0].is_started:
-        outside = outside & (pl.col("sent_ns") >= stretches[0].begin_ns)
-    yield from _cluster(calls.filter(outside))
+        outside = outside & (calls.sent_ns >= stretches[0].begin_ns)
+    yield from _cluster(calls.chosen(outside))
 
 
-def _gathered_within(before: pl.DataFrame, during: pl.DataFrame, what: str) -> Iterator[Tested]:
+def _gathered_within(before: _Ended, during: _Ended, what: str) -> Iterator[Tested]:
     """Yield the test of the densest place of a stretch, if failures did not gather before it.
 
     A long stretch dilutes an outage of some seconds, and a short baseline proves little of it.
     Calls of unknown end before it excuse nothing.
     """
-    usual = _densest(before, "failed")
+    usual = _densest(before, before.failed)
     if usual is None or usual.chance > LEVEL:
         yield from _cluster(during, what, before)
 
 
-def _cluster(
-    calls: pl.DataFrame, what: str = "", before: pl.DataFrame | None = None
-) -> Iterator[Tested]:
+def _cluster(calls: _Ended, what: str = "", before: _Ended | None = None) -> Iterator[Tested]:
     """Yield the test of the place where failures are densest, against ``before`` or elsewhere.
 
     Where there is a before, the calls are a deploy's.
 
     For the worst case every call of unknown end counts as failed there, and as ok elsewhere.
     """
-    known = _densest(calls.filter(~pl.col("bad") | pl.col("failed")), "failed", before)
-    worst = _densest(calls, "bad", before)
+    worst = _densest(calls, calls.bad, before)
     if worst is None:
         return
+    known = _densest(calls.known, calls.known.failed, before)
     chance, failed, shown = (1.0, 0, worst) if known is None else (known.chance, known.bad, known)
     witness = (
         f"{shown.bad} of the {shown.calls} calls around call {shown.first_seq} have no known end"
     )
     if known is not None:
-        first = _first(calls.filter(pl.col("seq") == known.first_seq))
+        first = _first(calls.chosen(calls.seq == known.first_seq))
         many = f"{known.bad - 1} more of {known.calls} calls around it"
         witness = f"{first}{what and f' {what}'}, and so did {many}"
     yield Tested(
@@ -255,18 +305,22 @@ class _Dense:
     first_seq: int  # of the first that ended badly
 
 
-def _densest(calls: pl.DataFrame, flag: str, before: pl.DataFrame | None = None) -> _Dense | None:
+def _densest(
+    calls: _Ended, flagged: NDArray[np.bool_], before: _Ended | None = None
+) -> _Dense | None:
     """Return the place that is least likely; None if none holds ``FEWEST_IN_A_ROW`` bad ends.
 
     Places of 5, 10, 20 ... calls are looked at, each against the calls before, or else against all
     that are not in it. The chance is bounded by the sum over all places
     and lengths (a scan statistic, and the simplest bound of it).
     """
-    counts, flagged = calls["count"].to_numpy(), calls[flag].to_numpy()
+    counts = calls.count
+    if int(counts[flagged].sum()) < FEWEST_IN_A_ROW:
+        return None
     ends = np.cumsum(counts)
-    total = int(ends[-1]) if ends.size else 0
+    total = int(ends[-1])
     bad_by = np.concatenate([[0], np.cumsum(counts * flagged)])
-    failed_by = np.concatenate([[0], np.cumsum(counts * calls["failed"].to_numpy())])
+    failed_by = np.concatenate([[0], np.cumsum(counts * calls.failed)])
     edges = np.concatenate([[0], ends])
     lengths = [FEWEST_IN_A_ROW * 2**power for power in range(total.bit_length())]
     lengths = [length for length in lengths if length <= total]
@@ -281,11 +335,11 @@ def _densest(calls: pl.DataFrame, flag: str, before: pl.DataFrame | None = None)
         failed = failed_by[place + 1] - np.interp(starts[place], edges, failed_by)
         elsewhere, calls_elsewhere = round(failed_by[-1] - failed), total - length
         if before is not None:
-            elsewhere, calls_elsewhere = int(before["failed"].sum()), int(before["count"].sum())
+            elsewhere, calls_elsewhere = before.failures, before.total
         chance = chance_of_more_failures(elsewhere, calls_elsewhere, inside, length)
         first = int(np.flatnonzero(flagged & (ends > starts[place]))[0])
         chance = min(1.0, chance * total * len(lengths))
-        seq = calls["seq"][first]
+        seq = int(calls.seq[first])
         found.append(_Dense(chance, inside, length, elsewhere, calls_elsewhere, seq))
     return min(found, key=lambda each: each.chance, default=None)
 
