@@ -107,18 +107,16 @@ def analyse(history: History, rows: pl.DataFrame | None) -> Result:
 
 
 def _calls(history: History) -> Calls:
-    counts = dict(history.calls.group_by("outcome").len().collect().iter_rows())
-    throttled_calls, probes = (
-        history.calls.select(throttled().sum(), is_probe().sum().alias("probes")).collect().row(0)
-    )
-    return Calls(
-        total=history.total,
-        ok=counts.get("ok", 0),
-        fail=counts.get("fail", 0),
-        unknown=counts.get("unknown", 0),
-        throttled=int(throttled_calls),
-        probes=int(probes),
-    )
+    ended = pl.col("outcome")
+    counted = history.calls.select(
+        pl.len().alias("total"),
+        (ended == "ok").sum().alias("ok"),
+        (ended == "fail").sum().alias("fail"),
+        (ended == "unknown").sum().alias("unknown"),
+        throttled().sum().alias("throttled"),
+        is_probe().sum().alias("probes"),
+    ).collect()
+    return Calls(**counted.row(0, named=True))
 
 
 def _dropped(steps: list[Step]) -> int:

@@ -215,22 +215,19 @@ def _mixed_versions(calls: pl.LazyFrame) -> Finding:
         calls.group_by("function_version", "marker")
         .agg(pl.col("seq").min())
         .drop_nulls()
-        .cast({"marker": pl.String})
         .sort("seq")
         .collect()
     )
-    published = [is_published_version(version) for version in answered["function_version"]]
-    markers = (
-        answered.filter(pl.Series(published, dtype=pl.Boolean))
-        .group_by("function_version", maintain_order=True)
-        .agg("marker", "seq")
-        .filter(pl.col("seq").list.len() > 1)
-    )
-    witnesses = tuple(
-        f"version {version}: {names[0]} in call {seqs[0]}, {names[1]} in call {seqs[1]}"
-        for version, names, seqs in markers.head(MAX_WITNESSES).iter_rows()
-    )
-    return Finding(markers.height, witnesses)
+    met: dict[str, list[str]] = {}
+    for version, marker, seq in answered.iter_rows():
+        if is_published_version(version):
+            met.setdefault(version, []).append(f"{marker} in call {seq}")
+    mixed = [
+        f"version {version}: {first}, {second[0]}"
+        for version, (first, *second) in met.items()
+        if second
+    ]
+    return Finding(len(mixed), tuple(mixed[:MAX_WITNESSES]))
 
 
 def _impossible(evidence: Evidence) -> Finding:

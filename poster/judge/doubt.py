@@ -142,26 +142,28 @@ def _hidden(
         within = under_way(told_ns, each.over_ns)
         where = f"while {name_of(each.to)} took over from {name_of(each.start)}"
         yield from _hiding(calls.filter(within), where)
-        silence = _silence(history.calls, min(begin_ns, surely_ns), each.over_ns)
         # A deploy may take long before anything moves: only around the move does silence hide.
-        if is_told:
-            silence = _silence(history.calls, min(each.phase.zero_ns, surely_ns), each.over_ns)
+        moved_ns = each.phase.zero_ns if is_told else begin_ns
+        silence = _silence(history.calls, min(moved_ns, surely_ns), each.over_ns)
         if silence is not None:
             yield f"{silence} around the switch to {name_of(each.to)}"
         after_ns = max(after_ns, each.over_ns or after_ns)
 
 
 def _hiding(calls: pl.DataFrame, where: str) -> Iterator[str]:
+    if calls.is_empty():
+        return
+    totals = calls.group_by("kind").agg(pl.col("seq").min(), pl.col("count").sum())
+    found = {kind: (seq, count) for kind, seq, count in totals.iter_rows()}
     for kind, said in (
         ("unknown", "has an unknown outcome"),
         ("nameless", "was answered without naming a release"),
         ("missing", "is missing from the history"),
     ):
-        found = calls.filter(pl.col("kind") == kind).sort("seq")
-        if found.height:
-            count = int(found["count"].sum())
+        if kind in found:
+            seq, count = found[kind]
             others = f", as {count - 1} more," if count > 1 else ""
-            yield f"call {found['seq'][0]} {said}{others} {where}: it may have got old code"
+            yield f"call {seq} {said}{others} {where}: it may have got old code"
 
 
 def _silence(calls: pl.LazyFrame, begin_ns: int, end_ns: int | None) -> str | None:

@@ -54,8 +54,15 @@ def _part(history: History, runs: Sequence[int]) -> History:
 
 def evidence_of(history: History) -> History:
     """Return the history without repeated rows and with impossible calls of unknown outcome."""
-    calls = _without_repeats(history)
-    if not calls.select(is_possible().all()).collect().item():
+    number = pl.struct("run", "run_seq") if history.sources else pl.col("seq")
+    # By seq they are in order, and neighbours are quicker to compare.
+    has_number_of_another = (
+        number.is_duplicated() if history.sources else (number.diff() == 0).fill_null(False)
+    )
+    faults = has_number_of_another.any().alias("repeated"), (~is_possible()).any().alias("odd")
+    are_repeated, are_impossible = history.calls.select(faults).collect().row(0)
+    calls = _without_repeats(history, number) if are_repeated else history.calls
+    if are_impossible:
         impossible = ~pl.col("_possible")
         calls = (
             calls.with_columns(is_possible().alias("_possible"))
@@ -71,14 +78,7 @@ def evidence_of(history: History) -> History:
     return dataclasses.replace(history, calls=calls)
 
 
-def _without_repeats(history: History) -> pl.LazyFrame:
-    number = pl.struct("run", "run_seq") if history.sources else pl.col("seq")
-    # By seq they are in order, and neighbours are quicker to compare.
-    has_number_of_another = (
-        number.is_duplicated() if history.sources else (number.diff() == 0).fill_null(False)
-    )
-    if not history.calls.select(has_number_of_another.any()).collect().item():
-        return history.calls
+def _without_repeats(history: History, number: pl.Expr) -> pl.LazyFrame:
     placed = history.calls.with_row_index("_place")
     suspects = placed.filter(number.is_duplicated()).collect()
     same = pl.struct(pl.exclude("_place", *(["seq"] if history.sources else [])))

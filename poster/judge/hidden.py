@@ -21,8 +21,7 @@ COLUMNS = ["seq", "kind", "count", "sent_ns", "received_ns"]
 
 def hidden_in(history: History) -> pl.DataFrame:
     """Return them: seq, kind ("unknown", "nameless", "missing"), count, from when until when."""
-    frames = pl.collect_all([_unknown(history), _nameless(history)])
-    return pl.concat([*frames, _missing(history)])
+    return pl.concat([_unknown(history), _nameless(history), _missing(history)]).collect()
 
 
 def _unknown(history: History) -> pl.LazyFrame:
@@ -53,21 +52,22 @@ def _nameless(history: History) -> pl.LazyFrame:
     )
 
 
-def _missing(history: History) -> pl.DataFrame:
+def _missing(history: History) -> pl.LazyFrame:
     """Return the gaps in the numbers: sent between its neighbours, over as late as any call."""
     if history.sources:
         numbered = history.calls.with_columns(pl.col("run_seq").alias("seq")).sort("run", "seq")
     else:
         numbered = history.calls.with_columns(pl.lit(1).alias("run"))
     took_ns = pl.col("received_ns") - pl.col("sent_ns")
-    longest_ns = history.calls.select(took_ns.max()).collect().item() or 0
     is_first = (pl.col("run") != pl.col("run").shift(1)).fill_null(True)
     before = pl.when(is_first).then(0).otherwise(pl.col("seq").shift(1))
     # A call that was sent first may have been written last: the latest sending so far counts.
     return (
-        numbered.filter(pl.col("seq") > 0)
+        numbered.with_columns((pl.col("sent_ns") + took_ns.max().fill_null(0)).alias("over_ns"))
+        .filter(pl.col("seq") > 0)
         .select(
             "sent_ns",
+            "over_ns",
             (before + 1).alias("first"),
             (pl.col("seq") - before - 1).clip(upper_bound=MOST_MISSING).alias("count"),
             pl.when(~is_first).then(pl.col("sent_ns").shift(1)).alias("earlier_ns"),
@@ -78,7 +78,6 @@ def _missing(history: History) -> pl.DataFrame:
             pl.lit("missing").alias("kind"),
             "count",
             pl.min_horizontal(pl.col("earlier_ns").fill_null(-(2**62)), "sent_ns").alias("sent_ns"),
-            (pl.col("sent_ns") + longest_ns).alias("received_ns"),
+            pl.col("over_ns").alias("received_ns"),
         )
-        .collect()
     )

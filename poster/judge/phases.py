@@ -44,14 +44,17 @@ def phases_of(zeros: Sequence[int], steps: Sequence[Step]) -> list[Phase]:
 
 def errors_in(calls: pl.LazyFrame, phase: Phase, over_ns: int | None) -> tuple[int, int, int]:
     """Return failed and unknown calls and cold starts from the zero until settled."""
-    during = (
-        calls.filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, over_ns)))
-        .select("outcome", "cold_start")
+    during = calls.filter(sent_within(phase.zero_ns, end_of_errors_ns(phase, over_ns)))
+    fail, unknown, cold_starts = (
+        during.select(
+            (pl.col("outcome") == "fail").sum().alias("fail"),
+            (pl.col("outcome") == "unknown").sum().alias("unknown"),
+            pl.col("cold_start").sum(),
+        )
         .collect()
+        .row(0)
     )
-    outcomes = during["outcome"]
-    fail, unknown = int((outcomes == "fail").sum()), int((outcomes == "unknown").sum())
-    return fail, unknown, int(during["cold_start"].sum())
+    return int(fail), int(unknown), int(cold_starts)
 
 
 def end_of_errors_ns(phase: Phase, over_ns: int | None) -> int | None:
@@ -75,34 +78,26 @@ def ok_and_ng(calls: pl.LazyFrame, phase: Phase) -> tuple[int, int]:
     own = sent_within(
         phase.deploy_ns if phase.before_ns is not None else None, phase.next_deploy_ns
     )
-    outcomes = calls.filter(own, ~is_probe()).select("outcome").collect().to_series()
-    ok = int((outcomes == "ok").sum())
-    return ok, outcomes.len() - ok
+    is_ok = pl.col("outcome") == "ok"
+    counted = calls.filter(own, ~is_probe()).select(is_ok.sum(), (~is_ok).sum().alias("ng"))
+    ok, ng = counted.collect().row(0)
+    return int(ok), int(ng)
 
 
 def latency_in(history: History, phase: Phase, over_ns: int) -> dict[str, Quantiles]:
     """Return latency before the deploy's switch, until it was over, and after."""
-    sent = pl.col("sent_ns")
     answered = history.calls.filter(
         pl.col("received_ns").is_not_null(),
         sent_within(phase.before_ns, phase.next_deploy_ns),
         ~is_probe(),
     )
-    start = latency_start(history.run.loop)
-    parts = {
-        "before": sent < phase.zero_ns,
-        "during": (sent >= phase.zero_ns) & (sent < over_ns),
-        "after": (sent >= phase.zero_ns) & (sent >= over_ns),
-    }
+    took_ns = pl.col("received_ns") - latency_start(history.run.loop)
+    sent, latencies = answered.select("sent_ns", took_ns.alias("took_ns")).collect()
+    is_before = (sent < phase.zero_ns).to_numpy()
+    is_after = ~is_before & (sent >= over_ns).to_numpy()
+    parts = {"before": is_before, "during": ~is_before & ~is_after, "after": is_after}
     return {
-        name: quantiles_ms(
-            answered.filter(part)
-            .select(pl.col("received_ns") - start)
-            .collect()
-            .to_series()
-            .to_numpy(),
-            LATENCY_SHARES,
-        )
+        name: quantiles_ms(latencies.to_numpy()[part], LATENCY_SHARES)
         for name, part in parts.items()
     }
 

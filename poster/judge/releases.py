@@ -108,7 +108,7 @@ def every_call(calls: pl.LazyFrame) -> pl.LazyFrame:
 def _named(calls: pl.LazyFrame, answers: pl.LazyFrame) -> pl.LazyFrame:
     """Return the calls with ``release``, as the names that go together in the answers say."""
     # Asked of the few pairs there are, not of every row.
-    pairs = answers.group_by("function_version", "marker").agg().collect()
+    pairs = answers.select("function_version", "marker").unique().collect()
     names = _release_names(pairs.rows())
     if all(name == version for (version, _), name in names.items()):
         return calls.with_columns(pl.col("function_version").alias("release"))
@@ -191,9 +191,9 @@ def answers_in(calls: pl.LazyFrame, clock: ClockEstimate, origin_unix_ns: int) -
     small = answers.select(cs.by_name("seq", "poster", "run", require_all=False)).collect()
     numbers = {column.name: column.shrink_dtype().to_numpy() for column in small}
     del small
-    names, codes = _dictionary(answers.select("release").collect().to_series())
-    flags = answers.select("fits", "is_kept").collect()
-    is_unsaid = flags["is_kept"].null_count() == total
+    said = answers.select("release", "fits", "is_kept").collect()
+    names, codes = _dictionary(said["release"])
+    is_unsaid = said["is_kept"].null_count() == total
     served = ["server_ms"] if by_server else []
     times = answers.select("sent_ns", "received_ns", *served).collect()
     taken = times.drop_in_place
@@ -205,11 +205,11 @@ def answers_in(calls: pl.LazyFrame, clock: ClockEstimate, origin_unix_ns: int) -
         received_ns=received_ns,
         served=taken("server_ms").to_numpy() if by_server else received_ns,
         served_unit_ns=1_000_000 if by_server else 1,
-        in_order=flags["fits"].to_numpy() | (not by_server),
+        in_order=said["fits"].to_numpy() | (not by_server),
         release=codes,
         names=names,
         # Where rows say it of some calls, the others may have been kept.
-        is_kept=None if is_unsaid else flags["is_kept"].fill_null(True).to_numpy(),
+        is_kept=None if is_unsaid else said["is_kept"].fill_null(True).to_numpy(),
         run=numbers.get("run"),
     )
 
@@ -286,18 +286,15 @@ def _since_ns(answers: Answers, is_other: NDArray[np.bool_], state: State) -> in
 
 def releases_table(calls: pl.LazyFrame) -> list[dict[str, Any]]:
     """Return what answered, in order of first appearance: names, ok answers, environments."""
-    combinations = (
-        ok_answers(calls)
-        .group_by("release", "marker", "function_version", "instance_id")
-        .agg(pl.len().alias("ok"), pl.col("seq").min())
-        .collect()
-    )
     most_common = {
         name: pl.col(name).sort_by("ok", "seq", descending=[True, False]).drop_nulls().first()
         for name in ("marker", "function_version")
     }
     return (
-        combinations.group_by("release")
+        ok_answers(calls)
+        .group_by("release", "marker", "function_version", "instance_id")
+        .agg(pl.len().alias("ok"), pl.col("seq").min())
+        .group_by("release")
         .agg(
             pl.col("ok").sum(),
             pl.col("instance_id").drop_nulls().n_unique().alias("instances"),
@@ -306,6 +303,7 @@ def releases_table(calls: pl.LazyFrame) -> list[dict[str, Any]]:
         )
         .sort("seq")
         .select("release", "marker", "function_version", "ok", "instances")
+        .collect()
         .to_dicts()
     )
 
