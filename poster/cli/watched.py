@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -264,7 +265,15 @@ def _told(watched: Watched, narrator: Narrator, shows_output: bool) -> int:
         return exit_codes.OK
     for line in watched.last_lines if shows_output else ():
         narrator.said_by_command(line)
-    narrator.phase(
-        f"the command ended with {watched.exit_code}; the calls around it are judged all the same"
-    )
+    how = _how_it_ended(watched.exit_code)
+    narrator.phase(f"the command {how}; the calls around it are judged all the same")
     return exit_codes.DEPLOY_FAILED
+
+
+def _how_it_ended(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended with {exit_code}"
+    try:
+        return f"was ended by {signal.Signals(-exit_code).name}"
+    except ValueError:  # a real-time signal
+        return f"was ended by signal {-exit_code}"

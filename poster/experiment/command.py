@@ -7,14 +7,14 @@ it takes: a deploy tool that is killed leaves a deploy half-way.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from poster.child import Child
@@ -34,13 +34,18 @@ def require(command: Sequence[str]) -> None:
     """Raise CommandError if there is no such command, before anything is done."""
     name = command[0]
     if shutil.which(name) is None:
-        is_there = os.sep in name and Path(name).is_file()
-        raise CommandError(
-            f"{name} may not be executed: see chmod +x; nothing was called or deployed"
-            if is_there
-            else f"there is no command {name} to run: check its name and the PATH; nothing was"
-            " called or deployed"
+        raise CommandError(f"{_why_not(name)}; nothing was called or deployed")
+
+
+def _why_not(name: str) -> str:
+    if os.sep in name and Path(name).is_file():
+        return f"{name} may not be executed: see chmod +x"
+    first = name.partition(" ")[0]
+    if first != name and shutil.which(first):
+        return (
+            f"there is no command '{name}' to run: leave the quotes around the whole command away"
         )
+    return f"there is no command {name} to run: check its name and the PATH"
 
 
 class Command:
@@ -49,15 +54,17 @@ class Command:
     def __init__(self, command: Sequence[str], log: Path, say: Callable[[str], None]) -> None:
         """Start it. Raises CommandError."""
         self.name = Path(command[0]).name
-        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.last_lines: collections.deque[str] = collections.deque(maxlen=LAST_LINES)
         self._say = say
         self._log = log
+        self._is_over = False
         try:
             self._child = Child.start(
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, grace_s=10.0
             )
         except OSError as error:
-            raise CommandError(f"{command[0]} cannot be run: {error.strerror}") from error
+            why = error.strerror or error
+            raise CommandError(f"{command[0]} cannot be run: {why}") from error
         self._reader = threading.Thread(target=self._read, name="deploy output", daemon=True)
         self._reader.start()
 
@@ -68,6 +75,8 @@ class Command:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 exit_code = self._child.wait(timeout=0.1)
                 self._reader.join(1.0)
+                # What left its group may hold the pipe open, and print for ever.
+                self._is_over = True
                 return exit_code
 
     def interrupt(self) -> None:
@@ -80,9 +89,25 @@ class Command:
         return self._child.stop()
 
     def _read(self) -> None:
-        with self._log.open("w", encoding="utf-8") as log, contextlib.suppress(ValueError):
-            for line in self._child.stdout or ():  # ValueError: it was closed under us
-                log.write(line)
-                log.flush()
-                self.last_lines.append(line.rstrip())
-                self._say(line.rstrip())
+        with contextlib.suppress(ValueError):  # it was closed under us
+            try:
+                with self._log.open("w", encoding="utf-8") as log:
+                    for line in self._lines():
+                        log.write(line)
+                        log.flush()
+            except OSError as error:
+                self._say(
+                    f"{self._log} cannot be written: {error.strerror}; what follows is shown and"
+                    " not kept"
+                )
+                # Nobody reading it, the command would wait for ever.
+                collections.deque(self._lines(), maxlen=0)
+
+    def _lines(self) -> Iterator[str]:
+        """Read and show the lines that are left."""
+        for line in self._child.stdout or ():
+            if self._is_over:
+                return
+            self.last_lines.append(line.rstrip())
+            self._say(line.rstrip())
+            yield line

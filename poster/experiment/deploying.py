@@ -26,11 +26,12 @@ from poster.rows.record import Observation, Step, StepName
 BASELINE_S = 30.0
 FEWEST_CALLS = 10  # that all failed, before we say that none is answered
 
-Ended = Literal["settled", "unchanged", "timed-out"]
+# calls-ended: by what the engine raises, a full disk for one.
+Ended = Literal["settled", "unchanged", "timed-out", "calls-ended"]
 
 
 class NoBaselineError(PosterError):
-    """No call was answered ok before the deploy, so nothing was deployed."""
+    """No call was answered ok before the deploy, or none follows; so nothing was deployed."""
 
     exit_code = NO_ANSWER
 
@@ -99,6 +100,8 @@ class Deploying:
             if not seen.ok:
                 why = self.why(seen.last_failed)
                 said.append(f"none of {seen.calls} calls was answered ok ({why})")
+            elif self.traffic.has_ended:
+                said.append("no more calls are made")
             elif seen.is_unnamed:
                 self.phase("no answer names its release so far: see --version-from")
 
@@ -138,7 +141,9 @@ class Deploying:
             return bool(found)
 
         self.traffic.wait_until(look, self.settle_timeout_s)
-        return found[0] if found else "timed-out"
+        if found:
+            return found[0]
+        return "calls-ended" if self.traffic.has_ended else "timed-out"
 
     def _step(self, name: StepName, **detail: Any) -> Step:
         return Step(name, self.clock.now_ns(), detail)

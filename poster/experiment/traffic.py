@@ -31,6 +31,11 @@ class Traffic:
             self._ended = True
             self._changed.notify_all()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether no call will follow."""
+        return self._ended
+
     def change(self, what: Callable[[Settling], None]) -> None:
         """Do something to the state while no call is being noted."""
         with self._changed:

@@ -111,6 +111,12 @@ def test_a_command_that_fails_shows_its_code_and_last_lines_and_the_calls_are_ju
     assert (steps[-1].name, steps[-1].detail) == ("deploy-failed", {"exit_code": 7})
 
 
+def test_a_command_that_a_signal_ended_is_told_by_the_signal_s_name(poster: Poster) -> None:
+    result = poster("--quiet-for", "0.2", command="import os; os.kill(os.getpid(), 9)")
+    assert result.exit_code == 4
+    assert "the command was ended by SIGKILL; the calls around it" in result.stderr
+
+
 def test_a_command_that_is_not_there_is_refused_before_anything_is_called(
     tmp_path: Path, url: str
 ) -> None:
