@@ -17,7 +17,10 @@ _OF_STATUS = {
     405: "the API does not take this method: see --method",
     415: "the API does not take this kind of body: see --header 'Content-Type: ...'",
     429: "the API turns calls away: call less often (--pause, --rate)",
+    500: "the function failed, or API Gateway may not invoke it: see its log and its permission",
     502: "the function crashed, or answered in a form that API Gateway does not take: see its log",
+    503: "the API is out of order, or its function took longer than an HTTP API waits: see its log",
+    504: "the function took longer than API Gateway waits: see its log",
 }
 _OF_ERROR = {
     "COULDNT_RESOLVE_HOST": "there is no such host: check the URL",

@@ -11,7 +11,7 @@ import click
 from poster.aws.any_stack import served_by
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget, is_named_by_aws, is_of_poster_local
-from poster.rows.address import shown
+from poster.rows.address import LEFT_OUT, shown
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ def _named(url: str, region: str | None) -> Api:
 def checked_url(url: str) -> str:
     """Return the URL as it is sent. Raises click.UsageError if it cannot be called."""
     as_shown = shown(url)
+    if as_shown == LEFT_OUT:
+        # It cannot be taken apart, so no part of it is shown.
+        raise click.UsageError("--endpoint is not the URL of a host: see its host and port")
     if not url.startswith(("http://", "https://")):
         raise click.UsageError(f"--endpoint {as_shown} is no http or https URL")
     import requests  # takes as long as all the rest of a start; no help needs it

@@ -14,6 +14,7 @@ from poster.calls.attribution import Attribution, Source, SourceError, parse_sou
 from poster.calls.curl_call import Exchange, Headers
 from poster.calls.request import TODO_REQUEST, Request
 from poster.calls.signing import signer_for
+from poster.cli.numbers import NumberRange
 from poster.report.plain import plain
 from poster.rows.address import secrets_of
 
@@ -103,7 +104,7 @@ _OPTIONS = (
     click.option(
         "--fresh-connections",
         "fresh_share",
-        type=click.FloatRange(0, 1),
+        type=NumberRange(0, 1),
         metavar="SHARE",
         help="Share of the calls that open a connection of their own."
         "  [default: 0, around a deploy 1]",

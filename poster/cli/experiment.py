@@ -25,6 +25,7 @@ from poster.cli import doctor, exit_codes
 from poster.cli.aws_stack import agree, removed_afterwards
 from poster.cli.live import Narrator, quiet_option
 from poster.cli.names import NameType
+from poster.cli.numbers import NumberRange
 from poster.cli.types import (
     FaultType,
     ParameterType,
@@ -132,7 +133,7 @@ class ExperimentOptions:
 )
 @click.option(
     "--pause",
-    type=click.FloatRange(0, 60),
+    type=NumberRange(0, 60),
     default=PAUSE_S,
     show_default=True,
     metavar="SECONDS",

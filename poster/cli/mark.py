@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ def _detail(said: str) -> tuple[str, Any]:
     if key != "weight":
         return key, value
     try:
-        return key, float(value)
+        share = float(value)
     except ValueError:
-        raise click.BadParameter(f"{said!r} is no share of the calls, as weight=0.1 is") from None
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise click.BadParameter(f"{said!r} is no share of the calls, as weight=0.1 is")
+    return key, share

@@ -15,6 +15,7 @@ from poster.calls.signing import signer_for
 from poster.cli import exit_codes
 from poster.cli.endpoint import chosen_api, endpoint_options
 from poster.cli.live import LiveCounts
+from poster.cli.numbers import NumberRange
 from poster.errors import PosterError
 from poster.rows.clock import RunClock
 
@@ -27,7 +28,7 @@ LOOK_EVERY_S = 0.1
 @endpoint_options
 @click.option(
     "--pause",
-    type=click.FloatRange(0, 3600),
+    type=NumberRange(0, 3600),
     default=PAUSE_S,
     show_default=True,
     metavar="SECONDS",

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from poster.cli.numbers import NumberRange
 from poster.judge.measures import MEANINGS
 
 FORMS = ("text", "json", "markdown", "html")
@@ -56,7 +57,7 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command = click.option(
             f"--max-{name}",
             name,
-            type=click.FloatRange(0) if seconds else click.IntRange(0),
+            type=NumberRange(0) if seconds else click.IntRange(0),
             metavar="SECONDS" if seconds else "N",
             help=f"Budget: {meaning.said}.",
         )(command)

@@ -19,6 +19,7 @@ from poster.cli import exit_codes
 from poster.cli.endpoint import Api, chosen_api, endpoint_options
 from poster.cli.exchange import chosen_exchange, exchange_options
 from poster.cli.names import FolderType
+from poster.cli.numbers import NumberRange
 from poster.cli.report_options import Wanted, report_options
 from poster.cli.watched import Calling, DeployOptions, deploy_options
 from poster.rows.address import shown
@@ -76,7 +77,20 @@ class RunOptions:
         return Load(url, numbers, loop, self.connect_timeout_s, self.timeout_s, id_prefix=id_prefix)
 
 
+class _Around(click.Command):
+    """Refuses `--` without a command: a pipeline whose variable is empty would call for ever."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        if args[-1:] == ["--"]:
+            raise click.UsageError(
+                "there is no command after `--`; without `--` only calls are made"
+            )
+        return super().parse_args(ctx, args)
+
+
 @click.command(
+    cls=_Around,
     epilog=exit_codes.epilog(
         exit_codes.OK,
         exit_codes.FAILED,
@@ -85,7 +99,7 @@ class RunOptions:
         exit_codes.DEPLOY_FAILED,
         exit_codes.NO_ANSWER,
         exit_codes.INTERRUPTED,
-    )
+    ),
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @endpoint_options
@@ -97,14 +111,14 @@ class RunOptions:
 )
 @click.option(
     "--pause",
-    type=click.FloatRange(0, 3600),
+    type=NumberRange(0, 3600),
     metavar="SECONDS",
     help="Closed loop: from an answer to the same poster's next call."
     f"  [default: {PAUSE_S}, around a deploy {PAUSE_AROUND_A_DEPLOY_S}]",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 100_000, min_open=True),
+    type=NumberRange(0, 100_000, min_open=True),
     metavar="PER_SECOND",
     help="Open loop: call at planned instants, whatever has come back.",
 )
@@ -128,7 +142,7 @@ class RunOptions:
 )
 @click.option(
     "--duration",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     metavar="SECONDS",
     help="Stop after this time; without it, Ctrl-C or the end of the deploy stops.",
 )
@@ -143,7 +157,7 @@ class RunOptions:
 @click.option(
     "--connect-timeout",
     "connect_timeout_s",
-    type=click.FloatRange(0, 3600, min_open=True),
+    type=NumberRange(0, 3600, min_open=True),
     default=CONNECT_TIMEOUT_S,
     show_default=True,
     metavar="SECONDS",
@@ -152,7 +166,7 @@ class RunOptions:
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(0, 3600, min_open=True),
+    type=NumberRange(0, 3600, min_open=True),
     default=TIMEOUT_S,
     show_default=True,
     metavar="SECONDS",

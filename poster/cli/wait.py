@@ -16,6 +16,7 @@ from poster.aws.errors import BusyError
 from poster.cli import exit_codes
 from poster.cli.exchange import exchange_options
 from poster.cli.live import quiet_option
+from poster.cli.numbers import NumberRange
 from poster.cli.wait_options import DEFAULT_METHOD, GroupedCommand, Options
 from poster.cli.wait_report import OUTCOMES, Progress, Ran, Report
 from poster.cli.wait_setup import Plan, plan
@@ -73,7 +74,7 @@ CODES = sorted({*EXITS.values(), *OUTCOMES})
 @click.option("--require-new", is_flag=True, help="That nothing new was published is an error.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     default=300,
     show_default=True,
     metavar="SECONDS",
@@ -81,7 +82,7 @@ CODES = sorted({*EXITS.values(), *OUTCOMES})
 )
 @click.option(
     "--stale-share",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     default=0.01,
     show_default=True,
     metavar="SHARE",
@@ -89,7 +90,7 @@ CODES = sorted({*EXITS.values(), *OUTCOMES})
 )
 @click.option(
     "--confidence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=NumberRange(0, 1, min_open=True, max_open=True),
     default=0.99,
     show_default=True,
     metavar="SHARE",
@@ -97,7 +98,7 @@ CODES = sorted({*EXITS.values(), *OUTCOMES})
 )
 @click.option(
     "--max-fail-share",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     default=0.02,
     show_default=True,
     metavar="SHARE",
@@ -105,13 +106,13 @@ CODES = sorted({*EXITS.values(), *OUTCOMES})
 )
 @click.option(
     "--max-p99",
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     metavar="MS",
     help="Limit of the probes' 99th percentile.  [default: none]",
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(0, 10_000, min_open=True),
+    type=NumberRange(0, 10_000, min_open=True),
     default=50,
     show_default=True,
     metavar="PER_SECOND",

@@ -25,6 +25,7 @@ from poster.calls.schedule import OpenLoop
 from poster.cli import exit_codes, extras
 from poster.cli.endpoint import Api
 from poster.cli.live import Narrator
+from poster.cli.numbers import NumberRange
 from poster.cli.report_options import Wanted
 from poster.experiment.command import LOG, require
 from poster.experiment.deploying import Deploying, Watched
@@ -48,7 +49,7 @@ _OPTIONS = (
     click.option(
         "--quiet-for",
         "quiet_s",
-        type=click.FloatRange(0, min_open=True),
+        type=NumberRange(0, min_open=True),
         metavar="SECONDS",
         help="Around a deploy: settled when only the new release answered for so long."
         "  [default: for as many answers as the gate takes]",
@@ -56,7 +57,7 @@ _OPTIONS = (
     click.option(
         "--settle-timeout",
         "settle_timeout_s",
-        type=click.FloatRange(0, min_open=True),
+        type=NumberRange(0, min_open=True),
         default=SETTLE_TIMEOUT_S,
         show_default=True,
         metavar="SECONDS",

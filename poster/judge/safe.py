@@ -94,4 +94,5 @@ def _missing(history: History, transition: Transition) -> str:
     if sent.len() < 2 or span_s <= 0:
         return f"{said}: {soon}"
     rate_per_s = sent.len() / span_s
-    return f"{said}: go on for {CLEAN_RUN / rate_per_s:.0f} s at {rate_per_s:.1f} calls/s; {soon}"
+    more_s = max(1, round(CLEAN_RUN / rate_per_s))
+    return f"{said}: go on for {more_s} s at {rate_per_s:.1f} calls/s; {soon}"

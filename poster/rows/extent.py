@@ -7,13 +7,15 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from poster.errors import PosterError
+from poster.errors import USAGE, PosterError
 from poster.rows.journal import HISTORY
 from poster.rows.record import MalformedLineError, Observation, Row, Run, Step, decode
 
 
 class NoRunError(PosterError):
-    """The file is no history: no line of it describes a run."""
+    """There is no history, or no line of it describes a run."""
+
+    exit_code = USAGE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,11 +31,16 @@ class Extent:
 def extent_in(directory: Path) -> Extent:
     """Return the extent of the run in a directory; lines that are no rows are passed over.
 
-    Raises NoRunError, and OSError where there is no history.
+    Raises NoRunError.
     """
     path = directory / HISTORY
-    with path.open("rb") as lines:
-        found = extent_of(_rows(lines))
+    try:
+        with path.open("rb") as lines:
+            found = extent_of(_rows(lines))
+    except OSError as error:
+        raise NoRunError(
+            f"cannot read {path}: {error.strerror}; name the directory of a run"
+        ) from None
     if found is None:
         raise NoRunError(f"{path} is no history: no line of it describes a run")
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import os
 import re
 import threading
@@ -79,17 +80,22 @@ class Journal:
 
 
 def new_run_directory(parent: Path, name: str, now: datetime.datetime) -> Path:
-    """Create and return ``parent/<utc>-<name>``. Raises JournalError when that cannot be done."""
+    """Create and return ``parent/<utc>-<name>``, for the second of one second ``<utc>-<name>-2``.
+
+    Raises JournalError when that cannot be done.
+    """
     if not NAME.fullmatch(name):
         raise JournalError(f"{name!r} cannot name a run: {NAME_FORM}")
     stamp = now.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = parent / f"{stamp}-{name}"
-    try:
-        path.mkdir(parents=True)
-    except FileExistsError:
-        raise JournalError(f"{path} exists; wait a second or choose another --name") from None
-    except OSError as error:
-        raise JournalError(f"cannot create {path}: {error.strerror}") from error
+    path = first = parent / f"{stamp}-{name}"
+    for number in itertools.count(2):
+        try:
+            path.mkdir(parents=True)
+            break
+        except FileExistsError:
+            path = first.with_name(f"{first.name}-{number}")
+        except OSError as error:
+            raise JournalError(f"cannot create {path}: {error.strerror}") from error
     return path
 
 

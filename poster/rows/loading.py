@@ -188,7 +188,7 @@ def _named_by(path: Path, calls: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _run_in(line: bytes, path: Path) -> Run:
-    way_out = "name a file that starts with a run row, as `poster run` and `poster post` write it"
+    way_out = "name a file that starts with a run row, as `poster run` writes it"
     if not line:
         raise HistoryError(f"{path} is empty; {way_out}")
     try:

@@ -15,6 +15,9 @@ def failed(status: int | None, error: str) -> Observation:
     [
         (405, "HTTP 405", "--method"),
         (403, "HTTP 403: Missing Authentication Token", "a path or a method"),
+        (500, "HTTP 500: Internal server error", "may not invoke it"),
+        (503, "HTTP 503: Service Unavailable", "longer than an HTTP API waits"),
+        (504, "HTTP 504: Endpoint request timed out", "longer than API Gateway waits"),
         (None, "COULDNT_RESOLVE_HOST: Could not resolve host: x", "no such host"),
         (None, "COULDNT_CONNECT: refused", "nothing listens"),
     ],

@@ -10,6 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -26,6 +27,20 @@ def test_every_command_says_what_it_does(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert result.exit_code == 0
     assert result.output.startswith(f"Usage: main {command}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("given", ["nan", "inf", "-inf"])
+def test_a_number_of_a_command_is_finite(command: str, given: str) -> None:
+    context = click.Context(main)
+    found = main.get_command(context, command)
+    assert found is not None
+    for param in found.params:
+        if isinstance(param.type, click.types.FloatParamType):
+            with pytest.raises(
+                click.BadParameter, match=r"is no finite number|is not in the range"
+            ):
+                param.type.convert(given, param, context)
 
 
 def test_the_published_poster_posts_until_finish_txt_appears(tmp_path: Path) -> None:
@@ -106,6 +121,8 @@ def test_ctrl_c_ends_a_run_with_a_whole_history(tmp_path: Path) -> None:
     [
         (["run"], 2, "name what to call: either --endpoint URL or --stack-name NAME"),
         (["run", "--endpoint", "todo.example"], 2, "is no http or https URL"),
+        (["run", "--endpoint", "http://h:99999/"], 2, "is not the URL of a host: see its host"),
+        (["run", "--endpoint", "http://h/", "--"], 2, "there is no command after `--`"),
         (["post", "0", "--endpoint", "http://127.0.0.1:1"], 2, "0 is not in the range"),
         (["experiment", "--app", "."], 4, "template.yaml is missing"),
         (["experiment", "--name", "../../x"], 2, "is no name: letters, digits"),

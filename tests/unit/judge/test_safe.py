@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec import structs
 
 from poster.judge.analysis import Result, analyse
 from poster.judge.safe import Safe, safe_in_all
 from poster.report import json as report_json
 from poster.report import text
-from poster.rows.record import Step
+from poster.rows.record import Observation, Step
 from tests.support.histories import history_of, rows
 
 BEAT_S = 0.1
@@ -68,6 +69,21 @@ def test_too_few_calls_say_how_many_and_how_fast_would_do() -> None:
     )
     assert "go on for 30 s at 10.0 calls/s; 30 calls/s give them in 10 s" in safe.reason
     assert text.safe_line(result).startswith("From when it is safe cannot be said: 101 answers")
+
+
+def test_at_a_high_rate_the_advice_is_a_second_and_not_none() -> None:
+    calls = [row for row in rows("a" * 30 + "ab" * 10 + "b" * 100) if isinstance(row, Observation)]
+    quick = [
+        structs.replace(
+            call,
+            planned_ns=call.planned_ns // 100,
+            sent_ns=call.sent_ns // 100,
+            received_ns=None if call.received_ns is None else call.received_ns // 100,
+        )
+        for call in calls
+    ]
+    (safe,) = analyse(history_of(quick), None).safe
+    assert "go on for 1 s at 1002.0 calls/s" in safe.reason
 
 
 def test_of_several_deploys_the_slowest_counts_and_one_open_leaves_it_open() -> None:

@@ -26,6 +26,11 @@ def test_lines_that_are_no_rows_are_passed_over(tmp_path: Path) -> None:
     assert extent_in(tmp_path).versions == {"1"}
 
 
+def test_a_directory_without_a_history_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(NoRunError, match="No such file or directory; name the directory of a run"):
+        extent_in(tmp_path / "nowhere")
+
+
 def test_a_file_without_a_run_is_refused_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text("nothing\n")
     with pytest.raises(NoRunError, match=r"history\.jsonl is no history: no line of it describes"):

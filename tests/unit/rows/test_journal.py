@@ -101,10 +101,10 @@ def test_latest_points_at_the_newest_run(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_directory_is_never_reused(tmp_path: Path) -> None:
-    new_run_directory(tmp_path, "a", NOON)
-    with pytest.raises(JournalError, match="choose another --name"):
-        new_run_directory(tmp_path, "a", NOON)
+def test_runs_of_one_name_and_second_have_directories_of_their_own(tmp_path: Path) -> None:
+    made = [new_run_directory(tmp_path, "a", NOON) for _ in range(3)]
+    assert [path.name.removeprefix("20261122T120000Z-") for path in made] == ["a", "a-2", "a-3"]
+    assert all(path.is_dir() for path in made)
 
 
 def test_many_rows_are_written_in_one_piece(tmp_path: Path) -> None:

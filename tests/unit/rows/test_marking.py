@@ -133,7 +133,7 @@ def test_without_a_history_nothing_is_made(tmp_path: Path, content: str | None) 
     assert content is None or path.read_text() == content
 
 
-@pytest.mark.parametrize("said", ["from", "=1", "weight=much"])
+@pytest.mark.parametrize("said", ["from", "=1", "weight=much", "weight=nan", "weight=50"])
 def test_a_detail_that_is_none_is_refused(tmp_path: Path, said: str) -> None:
     path = write_history(tmp_path / "history.jsonl", rows("aab"))
     result = CliRunner().invoke(main, ["mark", "deploy-started", said, "--run", str(path)])
