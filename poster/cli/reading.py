@@ -16,7 +16,7 @@ from poster.report.plain import plain_lines
 from poster.rows import loading
 from poster.rows.history import History
 from poster.rows.journal import LATEST
-from poster.rows.merge import merge, merge_rows
+from poster.rows.merge import in_memory, merge, merge_rows
 from poster.rows.spill import on_disk
 
 
@@ -34,10 +34,8 @@ def read(runs: tuple[Path, ...]) -> tuple[History, pl.DataFrame | None]:
     """
     paths = runs or (Path("runs") / LATEST,)
     try:
-        loaded = [loading.load(path) for path in paths]
-        history = merge(loaded)
-        if len(loaded) > 1 and any(each.kept_in for each in loaded):
-            history = on_disk(history)
+        loaded = loading.load_all(paths)
+        history = merge(loaded, on_disk if any(each.kept_in for each in loaded) else in_memory)
         dumps = [loading.load_rows(path) for path in paths]
     except PosterError as error:
         end(f"{error}")

@@ -54,14 +54,12 @@ def _part(history: History, runs: Sequence[int]) -> History:
 
 def evidence_of(history: History) -> History:
     """Return the history without repeated rows and with impossible calls of unknown outcome."""
-    number = pl.struct("run", "run_seq") if history.sources else pl.col("seq")
-    # By seq they are in order, and neighbours are quicker to compare.
-    has_number_of_another = (
-        number.is_duplicated() if history.sources else (number.diff() == 0).fill_null(False)
-    )
-    faults = has_number_of_another.any().alias("repeated"), (~is_possible()).any().alias("odd")
+    # Repeats are neighbours: calls are in order of seq, merged ones of sending, run and run_seq.
+    numbers = ("run", "run_seq") if history.sources else ("seq",)
+    has_number_of_one_before = pl.all_horizontal(pl.col(numbers).diff() == 0).fill_null(False)
+    faults = has_number_of_one_before.any().alias("repeated"), (~is_possible()).any().alias("odd")
     are_repeated, are_impossible = history.calls.select(faults).collect().row(0)
-    calls = _without_repeats(history, number) if are_repeated else history.calls
+    calls = _without_repeats(history, has_number_of_one_before) if are_repeated else history.calls
     if are_impossible:
         impossible = ~pl.col("_possible")
         calls = (
@@ -78,9 +76,10 @@ def evidence_of(history: History) -> History:
     return dataclasses.replace(history, calls=calls)
 
 
-def _without_repeats(history: History, number: pl.Expr) -> pl.LazyFrame:
+def _without_repeats(history: History, has_number_of_one_before: pl.Expr) -> pl.LazyFrame:
     placed = history.calls.with_row_index("_place")
-    suspects = placed.filter(number.is_duplicated()).collect()
+    is_suspect = has_number_of_one_before | has_number_of_one_before.shift(-1, fill_value=False)
+    suspects = placed.filter(is_suspect).collect()
     same = pl.struct(pl.exclude("_place", *(["seq"] if history.sources else [])))
     repeats = suspects.filter(~same.is_first_distinct())["_place"]
     return placed.filter(~pl.col("_place").is_in(repeats.implode())).drop("_place")

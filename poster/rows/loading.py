@@ -99,17 +99,30 @@ def load(path: Path) -> History:
 
     Raises HistoryError when there is none.
     """
-    path = path / HISTORY if path.is_dir() else path
+    return load_all([path])[0]
+
+
+def load_all(paths: Iterable[Path]) -> list[History]:
+    """Return several histories as ``load`` does; they are large if they are it together."""
+    opened = [_opened(path / HISTORY if path.is_dir() else path) for path in paths]
+    is_large = sum(size for _, _, size in opened) >= LARGE_BYTES
+    return [_load(*each, is_large) for each in opened]
+
+
+def _opened(path: Path) -> tuple[Path, bytes, int]:
+    """Return the file with its first line and its size."""
     try:
         with path.open("rb") as file:
-            first = file.readline(FIRST_LINE_BYTES)
-            size = os.fstat(file.fileno()).st_size
+            return path, file.readline(FIRST_LINE_BYTES), os.fstat(file.fileno()).st_size
     except OSError as error:
         raise HistoryError(
             f"cannot read {path}: {error.strerror}; name a history.jsonl or a run directory"
         ) from None
+
+
+def _load(path: Path, first: bytes, size: int, is_large: bool) -> History:
     run = _run_in(first, path)
-    spill = Spill() if size >= LARGE_BYTES else None
+    spill = Spill() if is_large else None
     spans = _spans(path, len(first), size)
     at_once = FILE_BLOCKS if spill else max(1, len(spans))
     whole = _Block([], [])

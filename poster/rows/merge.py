@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -25,6 +25,9 @@ from poster.rows.record import MAX_NS, Run, Step
 from poster.rows.skew import ClockEstimate, estimate_clock
 
 MOST_NAMED = 3
+PIECE_CALLS = 8_192  # of one history at a time: as many of each lie in memory
+TODOS_AT_ONCE = 5_000_000
+FRAME_CALLS = 500_000  # of all histories, between two sorts
 _TIMES = ("planned_ns", "sent_ns", "received_ns")
 
 
@@ -36,14 +39,32 @@ class Offset:
     error_ms: float
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Piece:
+    """Calls in a row of one source."""
+
+    calls: pl.LazyFrame
+    earliest_ns: int  # sending of any of these calls and the later ones of their source
+
+
 class MergeError(HistoryError):
     """The histories are not of one experiment; the message is one sentence."""
 
 
-def merge(histories: Sequence[History]) -> History:
+Kept = tuple[pl.LazyFrame, object]  # calls, and what they lie in
+
+
+def in_memory(frames: Iterable[pl.DataFrame]) -> Kept:
+    """Keep the frames of a merged history in memory."""
+    return pl.concat([*frames], rechunk=False).lazy(), None
+
+
+def merge(
+    histories: Sequence[History], keep: Callable[[Iterable[pl.DataFrame]], Kept] = in_memory
+) -> History:
     """Return the histories as one, with ``sources``; a single one is returned as it is.
 
-    Raises MergeError.
+    ``keep`` takes the calls frame by frame, in their order. Raises MergeError.
     """
     if len(histories) == 1:
         return histories[0]
@@ -52,25 +73,21 @@ def merge(histories: Sequence[History]) -> History:
     origins_ns = _origins_ns([history.run for history in histories], clocks)
     _refuse_what_is_apart(histories, origins_ns)
     shifts_ns = [origin_ns - min(origins_ns) for origin_ns in origins_ns]
-    placed = [
-        _placed(history, shift_ns, number)
-        for number, (history, shift_ns) in enumerate(
-            zip(histories, shifts_ns, strict=True), start=1
-        )
-    ]
     steps = [
         tuple(structs.replace(step, at_ns=step.at_ns + shift_ns) for step in history.steps)
         for history, shift_ns in zip(histories, shifts_ns, strict=True)
     ]
+    calls, kept_in = keep(_with_own_posters(_in_order(histories, shifts_ns), histories))
     return History(
         run=structs.replace(
             _run_of([history.run for history in histories]), origin_unix_ns=min(origins_ns)
         ),
-        calls=_in_order(_with_own_posters(placed)).lazy(),
+        calls=calls,
         steps=sorted(itertools.chain(*steps), key=lambda step: step.at_ns),
         malformed_lines=sum(history.malformed_lines for history in histories),
         torn_bytes=sum(history.torn_bytes for history in histories),
         sources=tuple(map(_source, histories, clocks, steps)),
+        kept_in=kept_in,
     )
 
 
@@ -90,8 +107,18 @@ def merge_rows(dumps: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
 
 def shared_todos(calls: pl.LazyFrame) -> int:
     """Return how many todo ids were called by more than one run of a merged history."""
-    runs = calls.filter(~is_probe()).group_by("todo_id").agg(pl.col("run").n_unique())
-    return runs.filter(pl.col("run") > 1).select(pl.len()).collect().item()  # type: ignore[no-any-return]
+    of_callers = calls.filter(~is_probe()).select("todo_id", "run")
+    total = of_callers.select(pl.len()).collect().item()
+    parts = 1 + total // TODOS_AT_ONCE
+    return sum(
+        of_callers.filter(pl.col("todo_id").hash() % parts == part)
+        .group_by("todo_id")
+        .agg(pl.col("run").min().alias("first"), pl.col("run").max().alias("last"))
+        .select((pl.col("first") < pl.col("last")).sum())
+        .collect()
+        .item()
+        for part in range(parts)
+    )
 
 
 def offsets(sources: Sequence[Source]) -> list[Offset | None]:
@@ -164,29 +191,64 @@ def _span_ns(history: History) -> tuple[int, int]:
     return min(known), max(known)
 
 
-def _placed(history: History, shift_ns: int, number: int) -> pl.DataFrame:
-    return history.observations.with_columns(
+def _in_order(histories: Sequence[History], shifts_ns: Sequence[int]) -> Iterator[pl.DataFrame]:
+    """Yield all calls by sending, numbered; what a later piece has calls before is held back."""
+    pieces = sorted(
+        itertools.chain(*map(_pieces, histories, shifts_ns, itertools.count(1))),
+        key=lambda piece: piece.earliest_ns,
+    )
+    at_once = FRAME_CALLS // PIECE_CALLS
+    held, numbered = pl.DataFrame(schema={**COLUMNS, "run": pl.Int64, "run_seq": pl.Int64}), 0
+    for place in range(0, max(1, len(pieces)), at_once):
+        some = pl.collect_all([piece.calls for piece in pieces[place : place + at_once]])
+        held = pl.concat([held, *some]).sort("sent_ns", "run", "run_seq", maintain_order=True)
+        later = pieces[place + at_once : place + at_once + 1]
+        ready = held.height
+        if later:
+            ready = int(held["sent_ns"].search_sorted(later[0].earliest_ns, side="left"))
+        numbers = pl.int_range(numbered + 1, numbered + ready + 1, dtype=pl.Int64)
+        yield held.head(ready).with_columns(numbers.alias("seq"))
+        held, numbered = held.slice(ready), numbered + ready
+
+
+def _pieces(history: History, shift_ns: int, number: int) -> list[_Piece]:
+    sent_ns = history.calls.select("sent_ns").collect().to_series()
+    places = range(0, sent_ns.len(), PIECE_CALLS)
+    # What was sent first may have been numbered last.
+    least = [int(sent_ns.slice(place, PIECE_CALLS).min()) for place in reversed(places)]  # type: ignore[arg-type]
+    earliest = reversed([*itertools.accumulate(least, min)])
+    return [
+        _Piece(_placed(history.calls.slice(place, PIECE_CALLS), shift_ns, number), ns + shift_ns)
+        for place, ns in zip(places, earliest, strict=True)
+    ]
+
+
+def _placed(calls: pl.LazyFrame, shift_ns: int, number: int) -> pl.LazyFrame:
+    return calls.with_columns(
         *(pl.col(name) + shift_ns for name in _TIMES),
         pl.lit(number, dtype=pl.Int64).alias("run"),
         pl.col("seq").alias("run_seq"),
     )
 
 
-def _with_own_posters(placed: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Join the observations; posters keep their numbers unless two runs use the same."""
-    whole = pl.concat(placed)
-    posters = whole.filter(~is_probe()).select("run", "poster").unique().sort("run", "poster")
+def _with_own_posters(
+    frames: Iterable[pl.DataFrame], histories: Sequence[History]
+) -> Iterator[pl.DataFrame]:
+    """Yield the calls; posters keep their numbers unless two runs use the same."""
+    of_runs = [
+        history.calls.filter(~is_probe())
+        .select(pl.lit(number, dtype=pl.Int64).alias("run"), "poster")
+        .unique()
+        for number, history in enumerate(histories, start=1)
+    ]
+    posters = pl.concat(pl.collect_all(of_runs)).sort("run", "poster")
     if posters["poster"].n_unique() == posters.height:
-        return whole
+        yield from frames
+        return
     own = posters.with_row_index("own", offset=1).with_columns(pl.col("own").cast(pl.Int64))
-    joined = whole.join(own, on=["run", "poster"], how="left")
-    return joined.with_columns(poster=pl.coalesce("own", "poster")).drop("own")
-
-
-def _in_order(whole: pl.DataFrame) -> pl.DataFrame:
-    ordered = whole.sort("sent_ns", "run", "run_seq", maintain_order=True)
-    numbers = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
-    return ordered.with_columns(numbers.alias("seq")).select(*COLUMNS, "run", "run_seq")
+    for frame in frames:
+        joined = frame.join(own, on=["run", "poster"], how="left", maintain_order="left")
+        yield joined.with_columns(poster=pl.coalesce("own", "poster")).drop("own")
 
 
 def _run_of(runs: Sequence[Run]) -> Run:

@@ -8,17 +8,14 @@ Invariant: ``calls`` are all that was added, by seq; calls of one seq in the ord
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
-from poster.rows.history import COLUMNS, History, HistoryError
-
-FILE_CALLS = 300_000
+from poster.rows.history import COLUMNS, HistoryError
 
 
 class Spill:
@@ -27,9 +24,11 @@ class Spill:
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="poster-", ignore_cleanup_errors=True)
         self._seqs: dict[int, tuple[int, int]] = {}  # lowest and highest of each file
+        self._schema = pl.Schema(COLUMNS)
 
     def add(self, place: int, calls: pl.DataFrame) -> None:
         """Keep the calls of one stretch, by seq. Raises HistoryError if the disk refuses."""
+        self._schema = calls.schema
         if calls.is_empty():
             return
         self._write(place, calls)
@@ -43,14 +42,14 @@ class Spill:
             for place, calls in self._put_in_order(places):
                 self._write(place, calls)
         if not places:
-            return pl.LazyFrame(schema=COLUMNS)
+            return pl.LazyFrame(schema=self._schema)
         return pl.scan_parquet([self._path(place) for place in places])
 
     def _put_in_order(self, places: list[int]) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield what each file is to hold; what later files have calls before is held back."""
         lowest = [self._seqs[place][0] for place in reversed(places)]
         lowest_later = [*reversed([*itertools.accumulate(lowest, min)][:-1]), None]
-        held = pl.DataFrame(schema=COLUMNS)
+        held = pl.DataFrame(schema=self._schema)
         for place, later in zip(places, lowest_later, strict=True):
             held = pl.concat([held, pl.read_parquet(self._path(place))])
             held = held.sort("seq", maintain_order=True)
@@ -76,9 +75,12 @@ class Spill:
         return Path(self._directory.name) / f"{place:08}.parquet"
 
 
-def on_disk(history: History) -> History:
-    """Return the history with its calls on disk. Raises HistoryError if the disk refuses."""
+def on_disk(frames: Iterable[pl.DataFrame]) -> tuple[pl.LazyFrame, Spill]:
+    """Return frames of calls by seq as one, and what it lies in.
+
+    Raises HistoryError if the disk refuses.
+    """
     spill = Spill()
-    for place, calls in enumerate(history.observations.iter_slices(FILE_CALLS)):
+    for place, calls in enumerate(frames):
         spill.add(place, calls)
-    return dataclasses.replace(history, calls=spill.calls(), kept_in=spill)
+    return spill.calls(), spill

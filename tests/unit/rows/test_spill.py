@@ -19,8 +19,9 @@ from poster.report import html, text
 from poster.report import json as report_json
 from poster.report.page import sample
 from poster.rows import loading, skew, spill
+from poster.rows import merge as merging
 from poster.rows.history import History, HistoryError
-from poster.rows.loading import load
+from poster.rows.loading import load, load_all
 from poster.rows.merge import merge
 from poster.rows.record import encode
 from tests.support.histories import RUN, history, rows
@@ -53,7 +54,9 @@ def everything_large(block_bytes: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "LARGE_BYTES", 0)
         patch.setattr(loading, "BLOCK_BYTES", block_bytes)
-        patch.setattr(spill, "FILE_CALLS", 7)
+        patch.setattr(merging, "PIECE_CALLS", 3)
+        patch.setattr(merging, "FRAME_CALLS", 7)
+        patch.setattr(merging, "TODOS_AT_ONCE", 5)
         patch.setattr(skew, "AT_ONCE", 0)
         yield
 
@@ -82,16 +85,23 @@ def test_a_history_on_disk_is_the_same_history(content: bytes, block_bytes: int)
     assert said(large) == said(small)
 
 
-def test_merged_histories_on_disk_are_the_same_history(tmp_path: Path) -> None:
-    paths = []
-    for number, notation in enumerate(["aaab|abbb" * 3, "aa!b|?bbb" * 3]):
-        run = msgspec.structs.replace(RUN, run_id=f"run-{number}")
-        lines = [encode(run), *map(encode, rows(notation))]
-        paths.append(tmp_path / f"{number}.jsonl")
-        paths[-1].write_text("".join(f"{line}\n" for line in lines))
-    small = merge([load(path) for path in paths])
-    with everything_large(1000):
-        large = spill.on_disk(merge([load(path) for path in paths]))
+@settings(max_examples=40, deadline=None)
+@given(
+    contents=st.lists(files(), min_size=2, max_size=3), block_bytes=st.sampled_from([300, 10**6])
+)
+def test_merged_histories_on_disk_are_the_same_history(
+    contents: list[bytes], block_bytes: int
+) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        paths = []
+        for number, content in enumerate(contents):
+            run = msgspec.structs.replace(RUN, run_id=f"run-{number}")
+            _, _, lines = content.partition(b"\n")
+            paths.append(Path(directory) / f"{number}.jsonl")
+            paths[-1].write_bytes(encode(run).encode() + b"\n" + lines)
+        small = merge(load_all(paths))
+        with everything_large(block_bytes):
+            large = merge(load_all(paths), spill.on_disk)
     assert large.kept_in is not None
     assert large.observations.equals(small.observations)
     assert said(large) == said(small)
@@ -134,4 +144,4 @@ def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
     with pytest.raises(HistoryError, match="No space left on device; name a directory with room"):
-        spill.on_disk(history("ab"))
+        spill.on_disk([history("ab").observations])
