@@ -9,6 +9,7 @@ import statistics
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,16 @@ import pytest
 from poster.local.environment import LocalAws
 from poster.local.fleet import Fleet, FleetError, FleetSettings
 from poster.local.front_ends import Routing
-from tests.support.called import TABLE, Answer, App, Caller, code, wait_for_changes
+from tests.support.called import (
+    TABLE,
+    Answer,
+    App,
+    Caller,
+    call_under_way,
+    code,
+    wait_for,
+    wait_for_changes,
+)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +169,7 @@ def test_a_connection_stays_at_its_front_end_when_sticky(app: App) -> None:
 
 def test_deleting_the_old_version_under_lag_gives_502(new_app: App) -> None:
     new = new_app.publish("xxx")
-    with new_app.fleet(lag="uniform:0.5,1.5", seed=2) as fleet:
+    with new_app.fleet(lag="uniform:2,3", seed=2) as fleet:
         caller = Caller(fleet.endpoint)
         assert caller.post().status == 200
         new_app.point_alias(new)
@@ -196,16 +206,13 @@ def test_a_reset_call_is_never_answered(app: App) -> None:
     assert raised.type is ConnectionResetError  # RemoteDisconnected would be a mere hang-up
 
 
-def test_throttling_by_api_gateway_is_429_and_by_lambda_500(app: App) -> None:
+def test_throttling_by_api_gateway_is_429_and_by_lambda_500(app: App, tmp_path: Path) -> None:
     with app.fleet(faults=("throttle:1",)) as fleet:
         answer = Caller(fleet.endpoint).post()
         assert (answer.status, answer.body) == (429, b'{"message":"Too Many Requests"}')
     with app.fleet(faults=("concurrency:1",)) as fleet:
-        busy = threading.Thread(target=Caller(fleet.endpoint).post, kwargs={"do": "sleep", "s": 1})
-        busy.start()
-        time.sleep(0.3)
-        assert Caller(fleet.endpoint).post().status == 500
-        busy.join()
+        with call_under_way(fleet, tmp_path):
+            assert Caller(fleet.endpoint).post().status == 500
         assert Caller(fleet.endpoint).post().status == 200
 
 
@@ -215,14 +222,14 @@ def items(app: App) -> set[str]:
 
 
 def test_a_slow_answer_has_written_before_the_client_gives_up(app: App) -> None:
-    with app.fleet(faults=("slow:1,3",)) as fleet:
-        address = fleet.endpoint.removeprefix("http://")
-        connection = http.client.HTTPConnection(address, timeout=1.5)
+    with app.fleet(faults=("slow:1,60",)) as fleet:
+        connection = http.client.HTTPConnection(fleet.endpoint.removeprefix("http://"))
         connection.request("POST", "/Prod/todo", json.dumps({"do": "put", "todoId": "slow"}))
+        wait_for(lambda: "slow" in items(app))
+        connection.sock.settimeout(0.1)
         with pytest.raises(TimeoutError):
             connection.getresponse()
         connection.close()
-    assert "slow" in items(app)
 
 
 def test_a_lost_write_is_acknowledged_and_not_in_the_table(app: App) -> None:

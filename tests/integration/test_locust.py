@@ -58,8 +58,11 @@ def test_a_master_and_two_workers_write_every_call_once(tmp_path: Path) -> None:
         master = locust(
             *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
             *("--expect-workers", "2", "--headless", "--host", url, "--pause", "0.05"),
-            *("--users", "6", "--spawn-rate", "6", "--run-time", "2s", "--histories", histories),
+            *("--users", "6", "--spawn-rate", "6", "--histories", histories),
         )
+        for number in range(2):
+            wait_for(lambda number=number: calls_of(tmp_path / f"worker-{number}") > 30)
+        master.terminate()
         for process in (master, *workers):
             output, _ = process.communicate(timeout=60)
             assert process.returncode == 0, output

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.client
 import json
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from poster.local.environment import LocalAws
@@ -23,6 +27,10 @@ def handler(event, context):
         raise RuntimeError("secret")
     if asked.get("do") == "sleep":
         time.sleep(asked["s"])
+    if asked.get("do") == "stay":
+        open(asked["here"], "w").close()
+        while not os.path.exists(asked["until"]):
+            time.sleep(0.01)
     if asked.get("do") == "malformed":
         return {"hello": "world"}
     if asked.get("do") == "put":
@@ -141,8 +149,27 @@ class App:
         return Fleet(self.aws, FleetSettings(self.api_id, "Prod", **settings))
 
 
+@contextlib.contextmanager
+def call_under_way(fleet: Fleet, folder: Path) -> Iterator[None]:
+    """Let the function be in the middle of a call, from beginning to end of the block."""
+    here, until = folder / "here", folder / "until"
+    with ThreadPoolExecutor(1) as pool:
+        stays = {"do": "stay", "here": str(here), "until": str(until)}
+        answer = pool.submit(Caller(fleet.endpoint).post, **stays)
+        try:
+            wait_for(here.exists)
+            yield
+        finally:
+            until.touch()
+    assert answer.result().status == 200
+
+
 def wait_for_changes(fleet: Fleet, count: int) -> None:
+    wait_for(lambda: len(fleet.changes()) >= count)
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60  # a busy machine
-    while len(fleet.changes()) < count:
+    while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)
