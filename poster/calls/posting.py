@@ -53,6 +53,9 @@ class Posting:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
+        if _is_second(error):
+            self._leave()
+            return
         try:
             self._work.wait()
         except KeyboardInterrupt:  # a second one: calls in flight get their rows
@@ -66,3 +69,8 @@ class Posting:
         self._stop.set()
         self._stop.abandon.set()
         self._work.wait(LEAVE_S)
+
+
+def _is_second(error: BaseException | None) -> bool:
+    """Return whether it is a Ctrl-C that came while the block dealt with another."""
+    return isinstance(error, KeyboardInterrupt) and isinstance(error.__context__, KeyboardInterrupt)

@@ -15,6 +15,7 @@ from poster.rows.record import Observation, Step
 from tests.support.hostile import MISDEEDS, STALL_S, HostileServer
 
 TIMEOUT_S = 0.8 * STALL_S
+TIMED_OUT = "OPERATION_TIMEDOUT"
 
 
 @pytest.mark.parametrize(
@@ -29,26 +30,31 @@ def test_the_history_equals_the_log_of_a_hostile_server(loop: Loop) -> None:
     with HostileServer() as server:
         load = Load(server.url, posters, loop, 2.0, TIMEOUT_S)
         with Posting(CurlEngine(None, steps.append), load, RunClock(), rows.append) as posting:
-            posting.wait(60 if isinstance(loop, OpenLoop) else 2)
+            if isinstance(loop, OpenLoop):
+                posting.wait(60)
+            else:
+                server.wait_for(2 * len(MISDEEDS), 60)
         expected = server.outcomes()
         log = dict(server.log)
     assert steps == []
     assert [row.seq for row in sorted(rows, key=lambda row: row.seq)] == [*range(1, len(rows) + 1)]
     seen = {row.todo_id: row for row in rows}
     assert len(seen) == len(rows)
+    # Race: a server that the machine holds up closes a connection after the caller has begun to use
+    # it again, or reads or answers a call after the caller has given it up. Then nobody knows.
+    late = {todo_id for todo_id in expected if TIMED_OUT in str(seen[todo_id].error)}
+    unread = set(seen) - set(expected)
+    expected |= dict.fromkeys(late | unread, "unknown")
+    held_up = unread | {todo_id for todo_id in late if MISDEEDS[log[todo_id]][1] != "unknown"}
+    assert len(held_up) <= len(rows) / 10
     wrong = {
-        f"{log[todo_id]}: {seen[todo_id].outcome}, {seen[todo_id].error}"
+        f"{log.get(todo_id)}: {seen[todo_id].outcome}, {seen[todo_id].error}"
         for todo_id, outcome in expected.items()
         if seen[todo_id].outcome != outcome
     }
     assert not wrong
-    assert len(server.log) == len(expected)  # no call was made twice
+    assert len(server.log) == len(expected) - len(unread)  # no call was made twice
     assert set(log.values()) == set(MISDEEDS)
-    # Race: a server that the machine holds up closes a connection after the caller has begun to use
-    # it again, or reads a call after the caller has given it up. Then nobody knows of the call.
-    unread = [row for row in rows if row.todo_id not in expected]
-    assert {row.outcome for row in unread} <= {"unknown"}
-    assert len(unread) <= 3
     assert collections.Counter(row.outcome for row in rows) == collections.Counter(
-        [*expected.values(), *("unknown" for _ in unread)]
+        expected.values()
     )

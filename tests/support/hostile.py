@@ -156,7 +156,7 @@ class HostileServer:
     def __init__(self) -> None:
         self.log: list[tuple[str, str]] = []  # todo id, name of the misdeed
         self._next = itertools.cycle(MISDEEDS)
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/todo"
 
@@ -166,6 +166,11 @@ class HostileServer:
 
     def __exit__(self, *_: object) -> None:
         self._listener.close()
+
+    def wait_for(self, calls: int, timeout_s: float) -> None:
+        """Wait until so many calls were read."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: len(self.log) >= calls, timeout_s)
 
     def outcomes(self) -> dict[str, Outcome]:
         """Return what a caller may know of each call, by todo id."""
@@ -185,6 +190,7 @@ class HostileServer:
                 with self._lock:
                     misdeed = next(self._next)
                     self.log.append((todo_id, misdeed))
+                    self._lock.notify_all()
                 if not MISDEEDS[misdeed][0](connection):
                     return
 

@@ -180,6 +180,31 @@ def test_calls_that_are_left_in_flight_have_rows_too() -> None:
     assert {(row.outcome, row.status, row.received_ns) for row in rows} == {("unknown", None, None)}
 
 
+def test_a_ctrl_c_that_comes_while_another_is_told_leaves_calls_in_flight() -> None:
+    arrived, leave = threading.Event(), threading.Event()
+    rows: list[Observation] = []
+
+    def hold(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        arrived.set()
+        leave.wait(10)
+        ok(handler, body)
+
+    def interrupt_twice() -> None:
+        with Posting(CurlEngine(), load, RunClock(), rows.append):
+            assert arrived.wait(60)
+            try:
+                raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt  # noqa: B904 - it comes by itself
+
+    with http_server(hold) as url:
+        load = Load(url, (1,), ClosedLoop(1, 0.0))
+        with pytest.raises(KeyboardInterrupt):
+            interrupt_twice()
+        leave.set()
+    assert [row.outcome for row in rows] == ["unknown"]
+
+
 def test_rows_of_a_turn_are_flushed_before_the_engine_waits() -> None:
     rows: list[Observation] = []
     flushed_at: list[int] = []
