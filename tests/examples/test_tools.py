@@ -24,10 +24,13 @@ from poster.judge.compare import Line, line_of
 from poster.report.comparison import render_json
 from poster.rows import loading
 from tests.support.local_shell import poster_local
+from tests.support.replaced import failed_under_way
 
 ROOT = Path(__file__).parents[2]
-LAG = "uniform:0,5"
+LAG_S = 5
+LAG = f"uniform:0,{LAG_S}"
 TABLE = ROOT / "docs" / "tools.json"
+TOLD = (exit_codes.OK, exit_codes.UNKNOWN)  # what it may say follows from the rows, below
 MADE = shutil.ignore_patterns(
     *(
         "node_modules",
@@ -130,10 +133,28 @@ def assert_is_mixed(seen: Seen) -> None:
     """Callers got two versions at random, nothing failed, and the watcher saw why."""
     (transition,) = seen.result["transitions"]
     assert (transition["from"], transition["to"]) == ("1", "2")
-    assert seen.result["verdict"] == "mixed"
+    told = {"mixed"} if is_proven(seen) else {"clean", "unknown"}
+    assert seen.result["verdict"] in told
     assert seen.result["calls"]["fail"] == 0
-    assert seen.result["safe"]["s"] > 0
+    assert seen.result["safe"]["s"] is not None
     assert_was_watched(seen)
+
+
+def is_proven(seen: Seen) -> bool:
+    """Return whether a call got old code that was sent after another had got new code.
+
+    It must be, unless the machine stood still while callers got both: then few calls were made.
+    """
+    run, *rows = [
+        json.loads(line) for line in (seen.run / "history.jsonl").read_text().split("\n")[:-1]
+    ]
+    calls = [row for row in rows if row["kind"] == "observation" and row["outcome"] == "ok"]
+    old_ns = max(row["sent_ns"] for row in calls if row["function_version"] == "1")
+    new_ns = min(row["received_ns"] for row in calls if row["function_version"] == "2")
+    made = sum(abs(row["sent_ns"] - old_ns) < LAG_S * 1e9 for row in calls)
+    planned = 2 * LAG_S * run["posters"] / run["pause_s"]
+    assert old_ns > new_ns or made < 0.75 * planned, "callers got a clean cut"
+    return bool(old_ns > new_ns)
 
 
 def assert_was_watched(seen: Seen) -> None:
@@ -146,7 +167,7 @@ def assert_was_watched(seen: Seen) -> None:
 @needs("npm")
 def test_cdk(tmp_path: Path, shell: str, keep: Keep, updates: bool) -> None:
     example = Example("cdk", tmp_path, shell)
-    seen = example.run()
+    seen = example.run(codes=TOLD)
     assert_is_mixed(seen)
     keep("CDK, alias", seen)
     if not updates:
@@ -161,12 +182,15 @@ def test_cdk(tmp_path: Path, shell: str, keep: Keep, updates: bool) -> None:
 @needs("npm")
 def test_serverless_framework_without_an_alias(tmp_path: Path, shell: str, keep: Keep) -> None:
     """Every answer is by `$LATEST`; the text that the build left tells the releases apart."""
-    # The local AWS may fail a call while it swaps the code: one is too few for a verdict.
-    codes = (exit_codes.OK, exit_codes.UNKNOWN)
+    codes = (exit_codes.OK, exit_codes.UNKNOWN, exit_codes.FAILED)
     seen = Example("serverless_framework", tmp_path, shell).run(1, codes)
     (transition,) = seen.result["transitions"]
     assert int(transition["from"]) < int(transition["to"])
-    assert seen.result["verdict"] in {"clean", "mixed", "unknown"}
+    # The local AWS fails calls that are under way while it swaps the code, and no others.
+    failed = seen.result["calls"]["fail"]
+    assert failed == failed_under_way(seen.run, "deploy-started", "deploy-finished")
+    told = {"unknown", "broken"} if failed else {"clean", "mixed", "unknown"}
+    assert seen.result["verdict"] in told
     assert "code-updated" in seen.steps
     assert "alias-updated" not in seen.steps
     keep("Serverless Framework (osls), `$LATEST`", seen)
@@ -186,6 +210,6 @@ def test_serverless_framework_without_an_alias(tmp_path: Path, shell: str, keep:
 def test_a_release_behind_an_alias_is_mixed(
     tmp_path: Path, shell: str, keep: Keep, tool: str, way: str
 ) -> None:
-    seen = Example(tool, tmp_path, shell).run()
+    seen = Example(tool, tmp_path, shell).run(codes=TOLD)
     assert_is_mixed(seen)
     keep(way, seen)

@@ -7,7 +7,6 @@ import re
 import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from rehearsal.calls import EXECUTE_API
 from rehearsal.contrary import purge_in_progress
 from rehearsal.permissions import RECORDING, permissions_of
 from tests.rehearsal.conftest import ROOT, Done, Rehearsal
+from tests.support.replaced import failed_under_way
 
 # What MiniStack carries: it has no express mode and no CodeDeploy. lambda-api and canary are
 # rehearsed on a bad day (test_bad_day.py), and call nothing that these do not.
@@ -82,18 +82,6 @@ def test_an_experiment_ends_with_a_right_report(
     report = (run / "report.txt").read_text()
     assert "endpoint type    REGIONAL" in report
     assert "CloudFormation " in report.partition(TITLE)[2], report
-
-
-def failed_under_way(run: Path, *steps: str) -> int:
-    """Return how many calls failed that were under way between the last two steps of that name."""
-    rows = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()[1:]]
-    at_ns = {row["name"]: row["at_ns"] for row in rows if row["kind"] == "step"}
-    begin_ns, end_ns = [at_ns[step] for step in steps] or [0, 0]
-    return sum(
-        row["sent_ns"] < end_ns and begin_ns < row.get("received_ns", end_ns)
-        for row in rows
-        if row["kind"] == "observation" and row["outcome"] == "fail"
-    )
 
 
 def test_only_the_stack_that_was_to_be_kept_is_there(

@@ -154,7 +154,7 @@ def call_under_way(fleet: Fleet, folder: Path) -> Iterator[None]:
     """Let the function be in the middle of a call, from beginning to end of the block."""
     here, until = folder / "here", folder / "until"
     with ThreadPoolExecutor(1) as pool:
-        stays = {"do": "stay", "here": str(here), "until": str(until)}
+        stays: dict[str, Any] = {"do": "stay", "here": str(here), "until": str(until)}
         answer = pool.submit(Caller(fleet.endpoint).post, **stays)
         try:
             wait_for(here.exists)

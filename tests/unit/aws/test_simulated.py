@@ -42,7 +42,6 @@ class FakeSsm:
 
 @pytest.fixture
 def ssm(monkeypatch: pytest.MonkeyPatch) -> FakeSsm:
-    monkeypatch.setattr(simulated, "PATIENCE_S", 0.05)
     monkeypatch.setattr(simulated, "_AGAIN_S", 0.001)
     kept = FakeSsm()
     for api_id, port, prefix in (
@@ -81,7 +80,10 @@ def test_a_fleet_that_is_being_started_is_waited_for(ssm: FakeSsm) -> None:
 @pytest.mark.parametrize(
     "endpoint", ["https://gone.lambda-url.r.on.aws/", "https://rest.execute-api.r.x/Other/todo"]
 )
-def test_what_no_fleet_serves_is_said(ssm: FakeSsm, endpoint: str) -> None:
+def test_what_no_fleet_serves_is_said(
+    ssm: FakeSsm, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setattr(simulated, "PATIENCE_S", 0.05)
     with pytest.raises(AwsError, match=f"nothing answers {endpoint} on this machine"):
         simulated.local_url(ssm, endpoint)
 
