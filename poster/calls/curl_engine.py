@@ -26,6 +26,7 @@ from poster.calls.curl_call import Call, Exchange, new_handle, set_headers
 from poster.calls.engine import Emit, Load, Stop
 from poster.calls.open_files import make_room
 from poster.calls.request import todo_id
+from poster.calls.signing import SigningError
 from poster.rows.address import credentials
 from poster.rows.clock import Clock
 from poster.rows.record import PROBER, Observation, Step, StepName
@@ -77,6 +78,10 @@ class CurlEngine:
             run.leave()
             run.report_dropped(self._emit_step, every_ns=0)
             self._after_turn()
+        except SigningError:  # no call can be made any more; those in flight were
+            run.leave()
+            self._after_turn()
+            raise
         finally:
             run.close()
 

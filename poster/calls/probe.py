@@ -22,7 +22,7 @@ from poster.calls.engine import Emit, Engine, Load
 from poster.calls.posting import Posting
 from poster.calls.request import Request
 from poster.calls.schedule import OpenLoop
-from poster.calls.signing import SigningError, SigV4Signer
+from poster.calls.signing import SigV4Signer, callers_credentials
 from poster.rows.clock import Clock
 
 EXECUTED_VERSION = parse_source("header:X-Amz-Executed-Version")
@@ -63,11 +63,7 @@ def invoke_probed(
 
     ``client`` is boto3's of "lambda": it knows endpoint and region. Raises SigningError.
     """
-    import boto3  # slow to load; see poster.aws.target
-
-    credentials = boto3.session.Session().get_credentials()
-    if credentials is None:
-        raise SigningError("cannot sign: no AWS credentials are set up here")
+    credentials, _ = callers_credentials()
     path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
     query = "" if qualifier is None else f"?Qualifier={quote(qualifier, safe='')}"
     exchange = Exchange(

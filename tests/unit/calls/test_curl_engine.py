@@ -17,6 +17,7 @@ from poster.calls.engine import Load, Stop
 from poster.calls.posting import Posting
 from poster.calls.request import Request
 from poster.calls.schedule import ClosedLoop, OpenLoop
+from poster.calls.signing import SigningError
 from poster.rows.clock import RunClock
 from poster.rows.record import Observation, Step, StepName
 from tests.support.servers import Answer, http2_server, http_server, ok, send, unused_url
@@ -170,14 +171,47 @@ def test_a_call_outlasts_the_longest_that_api_gateway_lets_a_function_take() -> 
 
 def test_calls_that_are_left_in_flight_have_rows_too() -> None:
     rows: list[Observation] = []
-    stop = Stop()
-    threading.Timer(0.2, stop.set).start()
-    threading.Timer(0.3, stop.abandon.set).start()
-    with http_server(after(2)) as url:
+    stop, all_are_there = Stop(), threading.Barrier(4)
+    is_over = threading.Event()
+
+    def hold(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        all_are_there.wait(60)
+        is_over.wait(60)
+
+    def leave() -> None:
+        all_are_there.wait(60)
+        stop.set()
+        stop.abandon.set()
+
+    with http_server(hold) as url:
         load = Load(url, (1, 2, 3), ClosedLoop(3, 0.0))
+        threading.Thread(target=leave).start()
         CurlEngine().run(load, RunClock(), rows.append, stop)
-        assert sorted(row.seq for row in rows) == [1, 2, 3]
+        is_over.set()
+    assert sorted(row.seq for row in rows) == [1, 2, 3]
     assert {(row.outcome, row.status, row.received_ns) for row in rows} == {("unknown", None, None)}
+
+
+def test_calls_in_flight_have_rows_when_the_next_cannot_be_signed() -> None:
+    rows: list[Observation] = []
+    is_over = threading.Event()
+    keys = iter([(("X-Key", "1"),)])
+
+    def sign(*_: object) -> tuple[tuple[str, str], ...]:
+        signed = next(keys, None)
+        if signed is None:
+            raise SigningError("cannot sign: the keys are over")
+        return signed
+
+    def hold(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        is_over.wait(60)
+
+    with http_server(hold) as url:
+        load = Load(url, (1,), OpenLoop(100, calls=9))
+        with pytest.raises(SigningError, match="the keys are over"):
+            CurlEngine(Exchange(sign=sign)).run(load, RunClock(), rows.append, Stop())
+        is_over.set()
+    assert [(row.seq, row.outcome) for row in rows] == [(1, "unknown")]
 
 
 def test_a_ctrl_c_that_comes_while_another_is_told_leaves_calls_in_flight() -> None:
