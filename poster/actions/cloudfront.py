@@ -5,7 +5,6 @@ Done too early, the origin's old answer is cached again, for as long as the cach
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 
 from poster.actions.errors import ActionError
-from poster.aws.errors import AwsError, NoPermissionError, told
+from poster.aws.errors import AwsError, NoPermissionError, UnknownCallerError, told
 
 # botocore's waiter looks every 20 s, 30 times; small purges take some seconds.
 _WAITER = {"Delay": 5, "MaxAttempts": 120}
@@ -35,8 +34,13 @@ def require_distribution(client: Any, distribution: str) -> None:
 
     Who may purge need not be allowed to read: that alone is no reason to stop.
     """
-    with contextlib.suppress(NoPermissionError), told():
-        client.get_distribution(Id=distribution)
+    try:
+        with told():
+            client.get_distribution(Id=distribution)
+    except UnknownCallerError:  # who may read nothing may not purge either
+        raise
+    except NoPermissionError:
+        return
 
 
 def purge(

@@ -5,13 +5,16 @@ botocore's own errors end here: ``told`` is what every edge that calls AWS stand
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -46,6 +49,10 @@ class NoPermissionError(AwsError):
     exit_code = NO_PERMISSION
 
 
+class UnknownCallerError(NoPermissionError):
+    """There are no credentials, or none that hold any more: nothing at all will be allowed."""
+
+
 class BusyError(AwsError):
     """AWS throttles, or fails for a moment; the same call may work later."""
 
@@ -54,8 +61,8 @@ _NOT_THERE = {
     *("ResourceNotFoundException", "NoSuchDistribution"),
     "ProvisionedConcurrencyConfigNotFoundException",
 }
-_NO_PERMISSION = {
-    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
+_NO_PERMISSION = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_UNKNOWN_CALLER = {
     *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"),
     *("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"),
 }
@@ -63,8 +70,13 @@ _BUSY = {
     *("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"),
     *("ServiceException", "ServiceUnavailable", "InternalFailure", "InternalError"),
 }
-_WHO_ARE_WE = (NoCredentialsError, PartialCredentialsError, TokenRetrievalError, SSOError)
+_WHO_ARE_WE = (
+    *(NoCredentialsError, PartialCredentialsError, CredentialRetrievalError),
+    *(TokenRetrievalError, SSOError, JSONDecodeError),
+)
 
+# How AWS's services say that a request was signed minutes ago, or in the future.
+_CLOCK = re.compile(r"Signature (expired|not yet current)")
 _WAY_OUT = {
     "AccessDenied": "your identity lacks a permission",
     "AccessDeniedException": "your identity lacks a permission",
@@ -83,11 +95,16 @@ def sentence(error: Exception) -> str:
     if isinstance(error, ClientError):
         said = error.response["Error"]
         code, text = said.get("Code", "error"), said.get("Message", "")
-        way_out = _WAY_OUT.get(code)
+        is_off = code == "RequestTimeTooSkewed" or _CLOCK.search(text)
+        way_out = "this machine's clock is off: set it" if is_off else _WAY_OUT.get(code)
         text = f"{error.operation_name} was refused ({code}): {text}"
         return f"{text} - {way_out}" if way_out else text
     if isinstance(error, NoCredentialsError):
         return "there are no AWS credentials: run `aws configure` or `aws sso login`"
+    if isinstance(error, SSOError | TokenRetrievalError):
+        return f"{error} - sign in again: aws sso login"
+    if isinstance(error, JSONDecodeError):
+        return f"what the profile's credential_process prints is no JSON: {error}"
     if isinstance(error, EndpointConnectionError):
         return f"{error}: check the region and the network"
     if isinstance(error, ResponseParserError):
@@ -100,8 +117,12 @@ def told() -> Iterator[None]:
     """Raise what botocore raises in the ``with`` block as an AwsError."""
     try:
         yield
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError, JSONDecodeError) as error:
         raise aws_error(error) from error
+    except RuntimeError as error:
+        if "credentials" not in str(error):
+            raise
+        raise UnknownCallerError(f"{error}") from error  # botocore's word for keys given too late
 
 
 def aws_error(error: Exception) -> AwsError:
@@ -109,7 +130,9 @@ def aws_error(error: Exception) -> AwsError:
     code = _code(error)
     if code in _NOT_THERE or is_missing_stack(error):
         return NotThereError(f"{sentence(error)} - check the name, the region and the account")
-    if isinstance(error, _WHO_ARE_WE) or code in _NO_PERMISSION:
+    if isinstance(error, _WHO_ARE_WE) or code in _UNKNOWN_CALLER:
+        return UnknownCallerError(sentence(error))
+    if code in _NO_PERMISSION:
         return NoPermissionError(sentence(error))
     return (BusyError if code in _BUSY else AwsError)(sentence(error))
 

@@ -27,7 +27,8 @@ def is_of_poster_local() -> bool:
 
 def is_named_by_aws(url: str) -> bool:
     """Return whether the host is one that AWS gives, and any local AWS as it does."""
-    return (urlsplit(url).hostname or "").endswith((".amazonaws.com", ".on.aws"))
+    names = (".amazonaws.com", ".amazonaws.com.cn", ".on.aws")
+    return (urlsplit(url).hostname or "").endswith(names)
 
 
 class Target(Protocol):
@@ -96,7 +97,10 @@ class AwsTarget:
         }
 
     def client(self, service: str) -> Any:
-        """See Target. Throttled reads of the control plane are retried by botocore, as usual."""
+        """See Target. Throttled reads of the control plane are retried by botocore, as usual.
+
+        Raises AwsError.
+        """
         return self._made(service, {"mode": "standard"})
 
     def caller_client(self, service: str) -> Any:
@@ -107,7 +111,8 @@ class AwsTarget:
         from botocore.config import Config
 
         make: Any = self._session.client  # its types know services by literal names alone
-        return make(service, config=Config(retries=retries))
+        with told():  # reads the credentials' settings, and may run a program for them
+            return make(service, config=Config(retries=retries))
 
     def reachable(self, api_endpoint: str) -> str:
         """See Target. In a shell set up by `poster local`, its fleets are where calls arrive."""

@@ -130,6 +130,11 @@ def test_the_default_log_group_is_lambdas() -> None:
         (refusal("ExpiredToken", "expired", "GetCallerIdentity"), "sign in again"),
         (refusal("ThrottlingException", "Rate exceeded", "GetAlias"), "AWS throttles these calls"),
         (refusal("Odd", "text", "Scan"), "Scan was refused (Odd): text"),
+        (
+            refusal("SignatureDoesNotMatch", "Signature expired: 1 is now earlier than 2", "Get"),
+            "this machine's clock is off: set it",
+        ),
+        (refusal("RequestTimeTooSkewed", "too large", "PutObject"), "this machine's clock is off"),
         (botocore.exceptions.NoCredentialsError(), "there are no AWS credentials"),
         (
             botocore.exceptions.EndpointConnectionError(endpoint_url="https://x"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from poster.aws.errors import AwsError, NoPermissionError, NotThereError
+from poster.aws.errors import AwsError, NoPermissionError, NotThereError, UnknownCallerError
 from poster.gate.control_plane import NEWEST, ControlPlane, settle
 from poster.gate.errors import AmbiguousError, FailedUpdateError, GateError, SupersededError
 from poster.gate.settling import STALE_S, Standing, Subject
@@ -276,7 +276,7 @@ def test_throttled_calls_are_waited_for(aws: FakeLambda, operation: str) -> None
     [
         ("ResourceNotFoundException", NotThereError),
         ("AccessDeniedException", NoPermissionError),
-        ("UnrecognizedClientException", NoPermissionError),
+        ("UnrecognizedClientException", UnknownCallerError),
         ("ValidationException", AwsError),
     ],
 )
