@@ -11,10 +11,11 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from poster.aws.errors import AwsError, NoPermissionError, told
-from poster.aws.stack import Outputs, Stack, log_group_of
-from poster.aws.target import Target
+from poster.aws.errors import AwsError, UnknownCallerError, told
+from poster.aws.stack import Outputs, Stack, StackError, log_group_of
+from poster.aws.target import Target, is_named_by_aws
 from poster.rows.by_logs import FILTER, NAMED, version_in
 from poster.rows.collected import COLLECTED, DEPLOYMENTS, METRICS, NOT_COLLECTED, STACK_EVENTS
 from poster.rows.extent import Extent
@@ -44,10 +45,12 @@ def collect(
 ) -> dict[str, str]:
     """Fetch the parts of a run; return what was had of each, or why it was not, and keep that too.
 
-    Raises NoPermissionError when the credentials no longer hold: what was fetched by then stays.
+    Raises UnknownCallerError when the credentials no longer hold: what was fetched by then stays.
+    Raises StackError when the stack of that name is not the one that was called.
     """
     with told():
         outputs = stack.outputs()
+    _require_called(stack, outputs, extent.run.endpoint)
     between = _between(extent)
     prefix = str(extent.run.settings.get("id_prefix", ""))
     versions = sorted(filter(str.isdigit, extent.versions), key=int)
@@ -59,13 +62,27 @@ def collect(
         STACK_EVENTS: lambda: _stack_events(stack, between),
         DEPLOYMENTS: lambda: _deployments(stack, between),
     }
-    had = dict.fromkeys(parts, f"{NOT_COLLECTED}the credentials expired before")
+    had = dict.fromkeys(parts, f"{NOT_COLLECTED}collecting ended before")
     try:
         for name in parts:
             had[name] = _fetched(fetched_by[name], directory / name)
     finally:
         (directory / COLLECTED).write_text(json.dumps(had, indent=2) + "\n", encoding="utf-8")
     return had
+
+
+def _require_called(stack: Stack, outputs: Outputs, called: str) -> None:
+    """Raise StackError where the run called another API than this stack's.
+
+    The table of another account's stack, or of one that was made anew, holds no row of the run: all
+    its writes would look lost.
+    """
+    host, served = urlsplit(called).hostname, urlsplit(outputs.api_endpoint).hostname
+    if is_named_by_aws(called) and host != served:
+        raise StackError(
+            f"the run called {host}, and stack {stack.name} here serves {served}: it is another"
+            " account's or region's stack, or was made anew since; nothing was collected"
+        )
 
 
 def collect_versions(target: Target, function: str, extent: Extent, directory: Path) -> None:
@@ -89,10 +106,8 @@ def _fetched(fetch: Callable[[], Iterable[Any]], path: Path) -> str:
     try:
         with told():
             lines = [each if isinstance(each, str) else _json(each) for each in fetch()]
-    except NoPermissionError as error:
-        if "expired" in str(error).lower():
-            raise
-        return f"{NOT_COLLECTED}{error}"
+    except UnknownCallerError:
+        raise
     except AwsError as error:
         return f"{NOT_COLLECTED}{error}"
     _write(path, lines)

@@ -8,7 +8,7 @@ import click
 
 from poster.aws.collecting import collect as collect_parts
 from poster.aws.collecting import collect_versions
-from poster.aws.errors import NoPermissionError
+from poster.aws.errors import UnknownCallerError
 from poster.aws.stack import Stack
 from poster.aws.target import AwsTarget
 from poster.cli import extras
@@ -44,7 +44,7 @@ def collect(
     stack = Stack(str(name), AwsTarget(region or settings.get("region")))
     try:
         had = collect_parts(stack, extent, directory)
-    except NoPermissionError as error:
+    except UnknownCallerError as error:
         raise PosterError(
             f"collecting stopped: {error}; then run this again: poster collect {directory}"
         ) from error

@@ -7,11 +7,12 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from msgspec import structs
 from test_stack import OUTPUTS, FakeAws
 
 from poster.aws.collecting import collect
-from poster.aws.errors import NoPermissionError
-from poster.aws.stack import Stack
+from poster.aws.errors import UnknownCallerError
+from poster.aws.stack import Stack, StackError
 from poster.rows.extent import extent_of
 from poster.rows.record import Observation, Run, Step
 
@@ -21,7 +22,13 @@ END = BEGIN + datetime.timedelta(minutes=5)
 MOVED = Step("alias-updated", 300_000_000_000, {"from": "1", "to": "2"})
 CALL = Observation(1, 1, "abc-t01-0001", 0, 0, 1, "ok", function_version="1")
 RUN = Run(
-    "r", round(BEGIN.timestamp() * 1e9), "aws", "e", "closed", 1, settings={"id_prefix": "abc-"}
+    "r",
+    round(BEGIN.timestamp() * 1e9),
+    "aws",
+    OUTPUTS["ApiEndpoint"],
+    "closed",
+    1,
+    settings={"id_prefix": "abc-"},
 )
 
 
@@ -60,8 +67,8 @@ class Account(FakeAws):
         return {"Datapoints": [{"Timestamp": BEGIN, "Sum": 2.0, "Maximum": 1.0}]}
 
 
-def collected(account: Account, directory: Path) -> dict[str, str]:
-    extent = extent_of([RUN, CALL, MOVED])
+def collected(account: Account, directory: Path, run: Run = RUN) -> dict[str, str]:
+    extent = extent_of([run, CALL, MOVED])
     assert extent is not None
     return collect(Stack("todo-sample-1", account), extent, directory)
 
@@ -95,9 +102,37 @@ def test_a_part_that_is_refused_is_said_and_the_others_are_fetched(tmp_path: Pat
 
 
 def test_expired_credentials_stop_the_collecting_and_keep_what_was_fetched(tmp_path: Path) -> None:
-    with pytest.raises(NoPermissionError, match="sign in again"):
+    with pytest.raises(UnknownCallerError, match="sign in again"):
         collected(Account(filter_log_events="ExpiredTokenException"), tmp_path)
     assert (tmp_path / "rows.jsonl").exists()
     had = json.loads((tmp_path / "collected.json").read_text())
     assert had["rows.jsonl"] == "1 lines"
     assert had["metrics.jsonl"].startswith("not collected: ")
+
+
+@pytest.mark.parametrize("domain", ["amazonaws.com", "amazonaws.com.cn"])
+def test_a_stack_that_was_not_called_is_not_collected_from(tmp_path: Path, domain: str) -> None:
+    called = f"https://former.execute-api.eu-west-1.{domain}/Prod/todo"
+    run = structs.replace(RUN, endpoint=called)
+    with pytest.raises(StackError, match=r"the run called former.* serves abc.* made anew"):
+        collected(Account(), tmp_path, run)
+    assert not list(tmp_path.iterdir()), "an empty table would make every write look lost"
+
+
+def test_behind_a_name_of_ones_own_the_stack_is_whom_the_caller_says(tmp_path: Path) -> None:
+    run = structs.replace(RUN, endpoint="https://api.example.com/todo")
+    assert collected(Account(), tmp_path, run)["rows.jsonl"] == "1 lines"
+
+
+def test_a_collecting_that_is_interrupted_does_not_blame_the_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Account, "get_metric_statistics", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        collected(Account(), tmp_path)
+    had = json.loads((tmp_path / "collected.json").read_text())
+    assert had["rows.jsonl"] == "1 lines"
+    assert had["codedeploy.jsonl"] == "not collected: collecting ended before"
