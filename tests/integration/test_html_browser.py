@@ -34,6 +34,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+KEPT_RUN = Path(__file__).parents[2] / "docs" / "kept_run"
 CALLS = "aaa|ba!?bbb" + "b" * 40
 OLD_IN_LIGHT, OLD_IN_DARK = "rgb(0, 114, 178)", "rgb(90, 176, 240)"
 
@@ -260,6 +261,25 @@ def test_nothing_runs_off_a_narrow_screen(open_page: Callable[..., Opened], widt
           .map((each) => each.textContent.slice(0, 60))"""
     )
     assert hidden == [], "one would have to scroll sideways"
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_a_moment_stands_at_one_place_in_all_charts_of_a_figure(
+    open_page: Callable[..., Opened], width: int
+) -> None:
+    opened = open_page(loading.load(KEPT_RUN), width=width)
+    for figure in ("whole", "deploy-1"):
+        places = opened.page.evaluate(
+            """(name) => {
+              const { views, range } = page.figures[name];
+              return views.map(({ plot, view }) => range.map((at) =>
+                plot.getBoundingClientRect().left + view.padding().left + view.origin()[0] +
+                view.scale("x")(at)));
+            }""",
+            figure,
+        )
+        assert len(places) > 1
+        assert places == [pytest.approx(places[0], abs=1.5)] * len(places), figure
 
 
 def test_names_of_steps_do_not_lie_on_each_other(open_page: Callable[..., Opened]) -> None:

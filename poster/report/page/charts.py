@@ -21,6 +21,7 @@ Spec = dict[str, Any]  # shared by those who ask for the same chart: not to be c
 INK, MUTED, HAIR, WINDOW = "var(--ink)", "var(--muted)", "var(--hair)", "var(--window)"
 FONT = "system-ui, sans-serif"
 MARGIN_PX = 46  # left of every chart
+FLUSH_PX = 10  # what would stand out over a chart's end would make that chart narrower
 CURSOR = "datum.row === cursor"
 WITHIN = "datum.at >= from_s && datum.at <= to_s"
 TICKS_MS = [step * 10.0**power for power in range(-2, 7) for step in (1, 2, 5)]
@@ -217,7 +218,7 @@ def _time(field: str = "at", *, labels: bool = True) -> alt.X:
             nice=False,
             zero=False,
         ),
-        axis=alt.Axis(grid=False, tickCount=8, labelFlush=False) if labels else None,
+        axis=alt.Axis(grid=False, tickCount=8, labelFlush=FLUSH_PX) if labels else None,
     )
 
 
