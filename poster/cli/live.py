@@ -6,6 +6,7 @@ Everything here goes to standard error; standard output is for results.
 from __future__ import annotations
 
 import collections
+import re
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from poster.cli.strip import Strip
+from poster.cli.strip import CELLS, Strip
 from poster.report.plain import plain
 from poster.rows.record import Observation, Step
 
@@ -25,6 +26,8 @@ MOST_NAMED = 12  # releases in the line; an API may name another one with every 
 FEWEST_FAILED = 10  # without one ok among them, before we say why
 LATEST = "$LATEST"
 OTHERS = "others"
+# Colours and the like. Some tools send them into a pipe too; the log keeps them.
+_DRESS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 _QUIET = "poster.quiet"
@@ -94,11 +97,11 @@ class LiveCounts:
                 line.append(str(count), self.strip.colour(release))
         return line
 
-    def with_strip(self) -> Text:
-        """Return the counts, and below them who answered in the last seconds."""
+    def with_strip(self, columns: int) -> Text:
+        """Return the counts, and below them who answered in the last seconds, on one line."""
         line = self.line()
         with self._lock:
-            return line + Text("\n") + self.strip.text()
+            return line + Text("\n") + self.strip.text(min(CELLS, columns))
 
 
 def _name(row: Observation) -> str:
@@ -111,14 +114,15 @@ def _name(row: Observation) -> str:
 class Screen:
     """A live line on a terminal; elsewhere a plain line now and then. A context manager.
 
-    ``line`` says what the line is at that moment, ``live`` what a terminal shows instead of it.
+    ``line`` says what the line is at that moment, ``live`` what a terminal of so many columns shows
+    instead of it.
     """
 
     def __init__(
         self,
         line: Callable[[], Text],
         plain_every_s: float,
-        live: Callable[[], Text] | None = None,
+        live: Callable[[int], Text] | None = None,
     ) -> None:
         self._line = line
         self._plain_every_s = plain_every_s
@@ -127,7 +131,7 @@ class Screen:
             console=self._console,
             refresh_per_second=8,
             transient=True,
-            get_renderable=live or line,
+            get_renderable=lambda: live(self._console.width) if live else line(),
         )
         context = click.get_current_context(silent=True)
         self._is_quiet = context is not None and bool(context.meta.get(_QUIET))
@@ -205,7 +209,7 @@ class Narrator:
 
     def said_by_command(self, line: str) -> None:
         """Show a line of the deploy command's output."""
-        self._screen.print(Text(f"  | {plain(line)}", "dim"))
+        self._screen.print(Text(f"  | {plain(_DRESS.sub('', line))}", "dim"))
 
     def __enter__(self) -> Narrator:
         self._screen.__enter__()

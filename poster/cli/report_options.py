@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from poster.cli.names import LaterFileType
 from poster.cli.numbers import NumberRange
 from poster.judge.measures import MEANINGS
 
@@ -48,7 +49,7 @@ def report_options(command: Callable[..., Any]) -> Callable[..., Any]:
     command = click.option(
         "--junit",
         "junit_file",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=LaterFileType(),
         metavar="FILE",
         help="Also write the budgets and checks as JUnit XML.",
     )(command)

@@ -37,12 +37,12 @@ class Strip:
         """Return the release's colour."""
         return COLOURS[self._places.get(release, 0) % len(COLOURS)]
 
-    def text(self) -> Text:
-        """Return the strip; now is at its right end."""
+    def text(self, cells: int = CELLS) -> Text:
+        """Return the last so many cells of the strip; now is at its right end."""
         now = int(self._now_s() / CELL_S)
         seen = dict(self._cells)
         strip = Text()
-        for number in range(now - CELLS + 1, now + 1):
+        for number in range(now - cells + 1, now + 1):
             strip.append(*self._cell(seen.get(number, set())))
         return strip
 

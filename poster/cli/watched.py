@@ -124,18 +124,27 @@ class DeployOptions:
         """Print the report and return how the command ends; a failed deploy stays one."""
         # Needs the libraries of an extra.
         from poster.cli.report import exit_code_of, tell
-        from poster.report.saving import save_result
+        from poster.judge.analysis import analyse
+        from poster.report.saving import PAGE, SavingError, save
         from poster.rows import loading
 
-        result, history = save_result(directory), loading.load(directory)
-        judged = exit_code_of(tell(result, history, wanted, None))
-        if exit_code != exit_codes.OK:
-            return exit_code
-        if wanted.budgets:
-            return judged
-        return {"broken": exit_codes.FAILED, "unknown": exit_codes.UNKNOWN}.get(
-            result.verdict, exit_codes.OK
-        )
+        history = loading.load(directory)
+        result = analyse(history, loading.load_rows(directory))
+        saved = exit_codes.OK
+        try:
+            # First of all: a disk that is full does not keep the answer from who waits for it.
+            judged = exit_code_of(tell(result, history, wanted, None))
+        finally:
+            try:
+                save(result, history, directory)
+                click.echo(f"{directory / PAGE}", err=True)
+            except SavingError as error:
+                click.echo(f"Error: {plain(error)}", err=True)
+                saved = error.exit_code
+        if not wanted.budgets:
+            verdicts = {"broken": exit_codes.FAILED, "unknown": exit_codes.UNKNOWN}
+            judged = verdicts.get(result.verdict, exit_codes.OK)
+        return exit_code or judged or saved
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
+from poster.errors import PosterError
 from poster.judge.analysis import Result, analyse
 from poster.report import json as report_json
 from poster.report import text
 from poster.rows import loading
+from poster.rows.history import History
 
 PAGE = "report.html"
 
 
+class SavingError(PosterError):
+    """A file of the result cannot be written; the history is as it was."""
+
+
 def save_result(directory: Path) -> Result:
-    """Analyse a run directory and write ``result.json``, ``report.txt`` and the page into it."""
+    """Analyse a run directory and save the result in it. Raises SavingError."""
+    history = loading.load(directory)
+    result = analyse(history, loading.load_rows(directory))
+    save(result, history, directory)
+    return result
+
+
+def save(result: Result, history: History, directory: Path) -> None:
+    """Write ``result.json``, ``report.txt`` and the page. Raises SavingError."""
     from poster.report import html  # the drawing library takes a second to load
 
-    run_history = loading.load(directory)
-    result = analyse(run_history, loading.load_rows(directory))
-    (directory / "result.json").write_text(report_json.render(result), encoding="utf-8")
-    (directory / "report.txt").write_text(text.render(result, run_history), encoding="utf-8")
-    (directory / PAGE).write_text(html.render(result, run_history), encoding="utf-8")
-    return result
+    _write(directory / "result.json", lambda: report_json.render(result))
+    _write(directory / "report.txt", lambda: text.render(result, history))
+    _write(directory / PAGE, lambda: html.render(result, history))
+
+
+def _write(path: Path, render: Callable[[], str]) -> None:
+    rendered = render()
+    try:
+        path.write_text(rendered, encoding="utf-8")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()  # half a file would be taken for a whole one
+        raise SavingError(
+            f"cannot write {path}: {error.strerror}; the history is whole, for"
+            f" `poster report {path.parent}`"
+        ) from error

@@ -15,6 +15,8 @@ from docs.figures import draw, sections
 from docs.sections import NoSectionError, filled, section
 from poster.aws.collecting import PARTS
 from poster.cli.main import main
+from poster.experiment.command import LOG
+from poster.rows.by_logs import NAMED
 from poster.rows.collected import COLLECTED
 from poster.rows.journal import HISTORY
 from poster.rows.record import Observation, Run, Step, StepName
@@ -214,4 +216,4 @@ def test_every_file_that_a_run_leaves_has_a_line() -> None:
     writers = ("experiment/nine_phases.py", "report/saving.py", "aws/collecting.py")
     source = "".join((ROOT / "poster" / name).read_text(encoding="utf-8") for name in writers)
     written = set(re.findall(r'"([\w.]+\.(?:txt|json|html))"', source))
-    assert listed == written | {HISTORY, COLLECTED, *PARTS, "sam.log", "app/"}
+    assert listed == written | {HISTORY, COLLECTED, *PARTS, NAMED, LOG, "sam.log", "app/"}

@@ -111,6 +111,16 @@ def test_a_command_that_fails_shows_its_code_and_last_lines_and_the_calls_are_ju
     assert (steps[-1].name, steps[-1].detail) == ("deploy-failed", {"exit_code": 7})
 
 
+def test_colours_of_the_command_are_kept_in_its_log_and_not_shown(
+    tmp_path: Path, poster: Poster
+) -> None:
+    # As Terraform prints them, whatever it prints to.
+    dressed = "\\033[1m\\033[32mApply complete!\\033[0m\\033[K \\033]0;title"
+    result = poster("--quiet-for", "0.2", command=f"print('{dressed}')")
+    assert "  | Apply complete! \\x1b]0;title\n" in result.stderr
+    assert "\033[32mApply" in (tmp_path / "out" / "deploy.log").read_text()
+
+
 def test_a_command_that_a_signal_ended_is_told_by_the_signal_s_name(poster: Poster) -> None:
     result = poster("--quiet-for", "0.2", command="import os; os.kill(os.getpid(), 9)")
     assert result.exit_code == 4
@@ -218,6 +228,10 @@ def test_a_broken_deploy_without_a_budget_is_a_failure(release: Path, poster: Po
         (["--max-fail", "0"], "go with a command after `--`"),
         (["--function-name", "f"], "go with a command after `--`"),
         (["--until-settled", "--duration", "5"], "leave --duration"),
+        (
+            ["--until-settled", "--junit", "no/where.xml"],
+            "there is no folder 'no' to write it into",
+        ),
         (["--until-settled", "--alias", "live"], "--alias needs --function-name"),
     ],
 )

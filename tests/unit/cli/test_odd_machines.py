@@ -99,6 +99,35 @@ def test_a_full_disk_ends_a_run_with_a_sentence_and_whole_rows(small_disk: Path,
     assert "No space left on device" in said
 
 
+def test_a_disk_without_room_for_the_page_keeps_the_answer_from_nobody(
+    tmp_path: Path, small_disk: Path
+) -> None:
+    release = tmp_path / "release"
+    release.write_text("s3")
+
+    def answer(handler: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
+        send(handler, 200, release.read_bytes())
+
+    new = f"{release}.new"
+    deploy = f"import os; open({new!r}, 'w').write('s4'); os.replace({new!r}, {str(release)!r})"
+    (small_disk / "out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    # Rows lie elsewhere; of the result, the page alone does not fit.
+    for name in ("result.json", "report.txt", "report.html"):
+        (tmp_path / "elsewhere" / name).symlink_to(small_disk / name)
+    with http_server(answer) as url:
+        code, said = poster(
+            small_disk,
+            *("run", "--endpoint", url, "--version-from", "regex:.+", "--out", "out"),
+            *("--posters", "10", "--pause", "0.01", "--max-window", "9"),
+            *("--", sys.executable, "-c", deploy),
+        )
+    assert code == 5, said
+    assert said.startswith("Safe from ")
+    assert "Error: cannot write out/report.html: No space left on device; the history is" in said
+    assert not (tmp_path / "elsewhere" / "report.html").is_symlink()
+
+
 def test_a_disk_that_nobody_may_write_to_is_named(small_disk: Path, url: str) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     code, said = poster(small_disk, "run", "--method", "POST", "--endpoint", url, "--duration", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from poster.cli.live import LiveCounts
 from poster.cli.strip import ALONE, CELL_S, CELLS, COLOURS, FAILED, MIXED, SILENT, Strip
 
 
@@ -56,3 +57,15 @@ def test_a_release_keeps_its_colour_and_a_mixture_has_the_newest_ones() -> None:
     styles = [span.style for span in strip.text().spans if span.style]
     assert styles == [COLOURS[0], COLOURS[1]]
     assert (strip.colour("1"), strip.colour("2")) == COLOURS[:2]
+
+
+def test_a_narrow_terminal_gets_the_newest_cells_on_one_line() -> None:
+    clock, counts = Clock(), LiveCounts()
+    counts.strip = Strip(clock)
+    for _ in range(CELLS):
+        counts.strip.add_all(["1"])
+        clock.now_s += CELL_S
+    clock.now_s -= CELL_S
+    counts.strip.add_all([None])
+    assert counts.with_strip(20).plain.splitlines()[1] == f"{ALONE * 19}{FAILED}"
+    assert len(counts.with_strip(200).plain.splitlines()[1]) == CELLS
