@@ -47,7 +47,8 @@ class Answers:
     poster: NDArray[np.integer[Any]]
     sent_ns: NDArray[np.int64]
     received_ns: NDArray[np.int64]
-    served: NDArray[np.int64]  # what the published definition orders by; unit: served_unit_ns
+    # What the published definition orders by, from anywhere on; unit: served_unit_ns.
+    served: NDArray[np.integer[Any]]
     served_unit_ns: int  # 1_000_000: the server's clock; 1: our clock at the answer's arrival
     in_order: NDArray[np.bool_]  # False: its server time fits no moment of the call
     release: NDArray[np.integer[Any]]  # index into names
@@ -77,14 +78,14 @@ class Answers:
         return ordered if ordered.any() else chosen
 
 
-def least(values: NDArray[np.int64], chosen: NDArray[np.bool_]) -> int:
+def least(values: NDArray[np.integer[Any]], chosen: NDArray[np.bool_]) -> int:
     """Return the least of the chosen values; there may be too many of them to copy."""
-    return int(values.min(where=chosen, initial=np.iinfo(np.int64).max))
+    return int(values.min(where=chosen, initial=np.iinfo(values.dtype).max))
 
 
-def most(values: NDArray[np.int64], chosen: NDArray[np.bool_]) -> int:
+def most(values: NDArray[np.integer[Any]], chosen: NDArray[np.bool_]) -> int:
     """Return the greatest of the chosen values."""
-    return int(values.max(where=chosen, initial=np.iinfo(np.int64).min))
+    return int(values.max(where=chosen, initial=np.iinfo(values.dtype).min))
 
 
 def ok_answers(calls: pl.LazyFrame) -> pl.LazyFrame:
@@ -203,7 +204,7 @@ def answers_in(calls: pl.LazyFrame, clock: ClockEstimate, origin_unix_ns: int) -
         poster=numbers["poster"],
         sent_ns=taken("sent_ns").to_numpy(),
         received_ns=received_ns,
-        served=taken("server_ms").to_numpy() if by_server else received_ns,
+        served=_from_the_least(taken("server_ms")) if by_server else received_ns,
         served_unit_ns=1_000_000 if by_server else 1,
         in_order=said["fits"].to_numpy() | (not by_server),
         release=codes,
@@ -212,6 +213,10 @@ def answers_in(calls: pl.LazyFrame, clock: ClockEstimate, origin_unix_ns: int) -
         is_kept=None if is_unsaid else said["is_kept"].fill_null(True).to_numpy(),
         run=numbers.get("run"),
     )
+
+
+def _from_the_least(values: pl.Series) -> NDArray[np.integer[Any]]:
+    return (values - values.min()).shrink_dtype().to_numpy()
 
 
 def course_of(answers: Answers, steps: Sequence[Step]) -> list[State]:
@@ -255,14 +260,14 @@ def _started_ns(steps: Sequence[Step], switch_ns: int) -> int:
     return max(starts, default=NEVER_NS)
 
 
-def ranks_of(answers: Answers, course: Sequence[State]) -> NDArray[np.int32]:
+def ranks_of(answers: Answers, course: Sequence[State]) -> NDArray[np.signedinteger[Any]]:
     """Return each answer's place in the course.
 
     An answer of a release that the course visits again belongs to the later visit if it came in
     after that visit's switch, or before it with no other release's answer since: a switch may be
     stamped late, but not before its deploy started. Else it belongs to the earlier visit.
     """
-    ranks = np.full(answers.seq.size, -1, dtype=np.int32)
+    ranks = np.full(answers.seq.size, -1, dtype=np.min_scalar_type(-1 - len(course)))
     code_of = {name: code for code, name in enumerate(answers.names)}
     for place, state in enumerate(course):
         chosen = answers.release == code_of.get(state.release, -2)

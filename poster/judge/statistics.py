@@ -65,13 +65,20 @@ def settled_by(times_s: Times, stale: Flags) -> float | None:
     It needs no model of how the switch spreads: it keeps its error rate for every S that never
     rises. None: too few calls followed to reject the end.
     """
-    counts = np.concatenate([[0], np.cumsum(stale, dtype=np.int32)], dtype=np.int32)
+    counts = _counts(stale)
     rejected = np.zeros(counts.size, dtype=bool)  # by the number of calls sent before the moment
     for window, most in _clean_windows():
         if window < counts.size:
             rejected[window:] |= counts[window:] - counts[:-window] <= most
     last_accepted = int(np.flatnonzero(~rejected)[-1])
     return None if last_accepted == stale.size else float(times_s[last_accepted])
+
+
+def _counts(flags: Flags) -> NDArray[np.int32]:
+    """Return how many flags are set among the first 0, 1, 2 ... of them."""
+    counts = np.zeros(flags.size + 1, dtype=np.int32)
+    np.cumsum(flags, out=counts[1:])
+    return counts
 
 
 @functools.cache
@@ -128,7 +135,7 @@ def never_rising(flags: Flags) -> NDArray[np.float64]:
 
 def _places_to_show(fit: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return both ends of every step of the fit, thinned where there are too many."""
-    edges = np.flatnonzero(np.diff(fit) != 0)
+    edges = np.flatnonzero(fit[1:] != fit[:-1])
     places = np.unique(np.concatenate([[0], edges, edges + 1, [fit.size - 1]]))
     # A long step still needs points inside: the band narrows along it.
     inside = np.linspace(0, fit.size - 1, num=min(fit.size, MAX_POINTS // 4)).astype(np.int64)
@@ -147,7 +154,7 @@ def _band(
     bound (Clopper and Pearson, Biometrika 1934) bounds it too; those from it on bound it below.
     The tightest of several window lengths counts, each with its part of the error rate.
     """
-    counts = np.concatenate([[0], np.cumsum(stale)])
+    counts = _counts(stale)
     error = (1 - CONFIDENCE) / 2 / len(BAND_WINDOWS)
     low, high = np.zeros(places.size), np.ones(places.size)
     for window in BAND_WINDOWS:

@@ -144,7 +144,7 @@ def transitions_in(
 
 def _unseen(
     answers: Answers,
-    ranks: NDArray[np.int32],
+    ranks: NDArray[np.signedinteger[Any]],
     course: Sequence[State],
     place: int,
     missing: str,
@@ -162,7 +162,9 @@ def _on_clock(zero_ns: int, at_s: float | None) -> int | None:
     return None if at_s is None else zero_ns + round(at_s * 1e9)
 
 
-def _missing(ranks: NDArray[np.int32], course: Sequence[State], place: int) -> str | None:
+def _missing(
+    ranks: NDArray[np.signedinteger[Any]], course: Sequence[State], place: int
+) -> str | None:
     if not (ranks == place).any():
         return course[place].release
     if not ((ranks >= 0) & (ranks < place)).any():
@@ -171,7 +173,7 @@ def _missing(ranks: NDArray[np.int32], course: Sequence[State], place: int) -> s
 
 
 def _zero_ns(
-    answers: Answers, ranks: NDArray[np.int32], course: Sequence[State], place: int
+    answers: Answers, ranks: NDArray[np.signedinteger[Any]], course: Sequence[State], place: int
 ) -> int:
     switch_ns = course[place].switch_ns
     if switch_ns is not None:
@@ -182,7 +184,7 @@ def _zero_ns(
 def _transition(
     history: History,
     answers: Answers,
-    ranks: NDArray[np.int32],
+    ranks: NDArray[np.signedinteger[Any]],
     course: Sequence[State],
     place: int,
     phase: Phase,
@@ -341,7 +343,11 @@ def _last_before_ns(
 
 
 def _side_by_side(
-    history: History, answers: Answers, ranks: NDArray[np.int32], place: int, zero_ns: int
+    history: History,
+    answers: Answers,
+    ranks: NDArray[np.signedinteger[Any]],
+    place: int,
+    zero_ns: int,
 ) -> SideBySide | None:
     """Compare old and new from the arrival of the first new to the sending of the last old."""
     is_new, is_old = ranks >= place, (ranks >= 0) & (ranks < place)

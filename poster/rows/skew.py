@@ -85,11 +85,12 @@ def estimate_clock(calls: pl.LazyFrame, origin_unix_ns: int) -> ClockEstimate:
         at, lows, highs = (found[name].to_numpy() for name in ("at", "low", "high"))
         return _Slice(found["seq"], at, lows, highs)
 
-    slope, begin = _slope(read(stretches[0]), read(stretches[-1]))
+    ends = {stretch: read(stretch) for stretch in (stretches[0], stretches[-1])}
+    slope, begin = _slope(ends[stretches[0]], ends[stretches[-1]])
     common, moved, outside, end = [], [], 0, begin
     witnesses: list[int] = []
     for stretch in stretches:
-        part = read(stretch)
+        part = ends.pop(stretch, None) or read(stretch)
         trend = slope * (part.at - begin)
         own_low, own_high = part.low - trend, part.high - trend
         bottom, top = _most_common(own_low, own_high)
