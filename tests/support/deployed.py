@@ -13,11 +13,11 @@ from poster.aws.stack import Stack
 from poster.aws.target import Target
 from poster.deploy.application import StagedApplication
 from poster.deploy.release import Release
-from poster.deploy.sam_cli import SamCli
 from poster.deploy.site import ErrorBudget, Site
 from poster.deploy.ways import parse_way
 from poster.rows.clock import RunClock
 from poster.rows.record import Step, StepName
+from tests.support.built_once import BuiltOnce
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,9 @@ class Deployed:
         self.failed_calls = 0
         self.site = Site(
             application=StagedApplication.copy_of(ROOT, folder / "app"),
-            sam=SamCli(Path(shutil.which("sam") or "sam"), target.environment, folder / "sam.log"),
+            sam=BuiltOnce(
+                Path(shutil.which("sam") or "sam"), target.environment, folder / "sam.log"
+            ),
             stack=self.stack,
             parameters={"Number": str(number)},
             clock=RunClock(),
