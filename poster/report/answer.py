@@ -7,7 +7,7 @@ from poster.judge.releases import name_of
 from poster.judge.safe import safe_in_all
 from poster.judge.statistics import CONFIDENCE
 from poster.report.plain import WIDTH, clipped, plain
-from poster.report.text import headline, safe_line, safe_when
+from poster.report.sentences import headline, safe_line, safe_when
 
 _LABEL = 8
 _MOST = 4 * WIDTH  # a terminal breaks a long line itself; a reason that is cut says nothing

@@ -15,7 +15,7 @@ from poster.judge.analysis import Result
 from poster.judge.budgets import Judged
 from poster.judge.checks import CHECKS, Checks
 from poster.report.plain import plain
-from poster.report.text import headline, safe_line
+from poster.report.sentences import headline, safe_line
 
 
 def render(result: Result, budgets: Sequence[Judged]) -> str:

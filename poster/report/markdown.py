@@ -8,8 +8,8 @@ from poster.judge.analysis import Result
 from poster.judge.budgets import MEASURES, Judged
 from poster.judge.releases import name_of
 from poster.report.plain import plain
+from poster.report.sentences import headline, safe_line, safe_when
 from poster.report.table import in_markdown
-from poster.report.text import headline, safe_line, safe_when
 
 _DEPLOYS = ["deploy", "safe from", "mixing window", "stale answers", "failed", "unknown"]
 _OBEYED = frozenset("\\|<>[]*_`&@#~")  # written as entities, which no Markdown obeys

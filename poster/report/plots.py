@@ -22,7 +22,7 @@ from poster.judge.compare import line_of
 from poster.judge.releases import every_call, name_of, with_release
 from poster.judge.transition import Transition
 from poster.report.plain import plain
-from poster.report.text import simulated_lag
+from poster.report.sentences import simulated_lag
 from poster.rows.history import History
 from poster.rows.record import PROBER, Run, Step, StepName
 

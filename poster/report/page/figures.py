@@ -12,7 +12,7 @@ from typing import Any
 
 from poster.judge.analysis import Result
 from poster.judge.transition import Transition
-from poster.report import text
+from poster.report import sentences
 from poster.report.page import charts
 from poster.report.page.looks import LOOKS, release_name, short
 from poster.report.page.sample import NEW, OLD, Sample, answered, around_each, columns, whole_run
@@ -139,7 +139,7 @@ def _safe_from(transitions: Sequence[Transition], zero_ns: int) -> Iterator[dict
     for each in transitions:
         if each.settled_ns is not None:
             at = (each.settled_ns - zero_ns) / 1e9
-            said = [[f"{at:.3f} s", text.settled(each)]]
+            said = [[f"{at:.3f} s", sentences.settled(each)]]
             yield {"at": round(at, 4), "label": SAFE, "telling": True, "safe": True, "names": said}
 
 

@@ -13,7 +13,7 @@ from poster.judge.phases import Quantiles
 from poster.judge.releases import name_of
 from poster.judge.safe import Safe, safe_in_all
 from poster.judge.transition import Transition
-from poster.report import account, text
+from poster.report import account, sentences
 from poster.report.excerpt import Excerpt, excerpt
 from poster.report.page.looks import LOOKS, Look, short
 from poster.report.page.sample import NEW, OLD
@@ -31,7 +31,7 @@ Words = dict[str, Any]
 def heading(result: Result) -> Words:
     """Return the answer in one sentence, its proof apart where it is long."""
     verdict = result.verdict.capitalize()
-    answer = text.headline(result).removeprefix(verdict)
+    answer = sentences.headline(result).removeprefix(verdict)
     proof = f"; {result.witness}."
     apart = answer.endswith(proof)
     return {
@@ -41,15 +41,15 @@ def heading(result: Result) -> Words:
         "safe": _answer(result),
         "answer": f"{answer.removesuffix(proof)}." if apart else answer,
         "witness": f"{result.witness[:1].upper()}{result.witness[1:]}." if apart else "",
-        "simulated": text.simulated_lag(result.run),
+        "simulated": sentences.simulated_lag(result.run),
         "started": _started(result.run),
     }
 
 
 def _answer(result: Result) -> tuple[str, str, str]:
     """Return from when it is safe: what comes before the number, the number, what comes after."""
-    said, safe = text.safe_line(result), safe_in_all(result.safe)
-    number = "" if safe.s is None else text.safe_when(safe).partition(" after ")[0]
+    said, safe = sentences.safe_line(result), safe_in_all(result.safe)
+    number = "" if safe.s is None else sentences.safe_when(safe).partition(" after ")[0]
     before, _, after = said.partition(number) if number else (said, "", "")
     return before, number, after
 
@@ -79,7 +79,7 @@ def _summary(name: str, transition: Transition, safe: Safe) -> Words:
     return {
         "id": name,
         "name": f"{short(name_of(transition.start))} \u2192 {short(name_of(transition.to))}",
-        "safe": "not known" if safe.s is None else text.safe_when(safe),
+        "safe": "not known" if safe.s is None else sentences.safe_when(safe),
         "window": _seconds(transition.window_s),
         "stale": f"{transition.stale:,} of {transition.answered:,}",
         "inversions": f"{transition.inversions:,}",
@@ -139,8 +139,8 @@ def _large_numbers(transition: Transition, safe: Safe) -> list[tuple[str, str, s
 def _safe(transition: Transition, safe: Safe) -> tuple[str, str, str]:
     if safe.s is None:
         return "Safe", "not known", safe.reason
-    number, _, since = text.safe_when(safe).partition(" after ")
-    return "Safe", number, f"after {since}; {text.settled(transition)}"
+    number, _, since = sentences.safe_when(safe).partition(" after ")
+    return "Safe", number, f"after {since}; {sentences.settled(transition)}"
 
 
 def _landed(landing: Landing) -> str:
@@ -157,7 +157,7 @@ def _outages(transition: Transition) -> Iterator[tuple[str, str, str]]:
         ("Of one poster", transition.poster_outage),
     ):
         if outage is not None:
-            bounds = f"{_seconds(outage.lower_s)} to {text.open_or_seconds(outage.upper_s)}"
+            bounds = f"{_seconds(outage.lower_s)} to {sentences.open_or_seconds(outage.upper_s)}"
             calls = f"calls {outage.first_seq:,} to {outage.last_seq:,}"
             yield name, _seconds(outage.s), f"without an ok answer ({bounds}), {calls}"
 
@@ -166,7 +166,7 @@ def _beside(transition: Transition) -> Iterator[tuple[str, str, str]]:
     both = transition.side_by_side
     if both is not None:
         for name, side in (("Old meanwhile", both.old), ("New meanwhile", both.new)):
-            yield name, f"{side.latency_ms['p50'][0]:.1f} ms", text.side(side)
+            yield name, f"{side.latency_ms['p50'][0]:.1f} ms", sentences.side(side)
 
 
 def _excerpt(found: Excerpt, transition: Transition, result: Result) -> Words:
@@ -200,7 +200,7 @@ def checks(made: Checks) -> Words:
     """Return the checks that found something, and how many found nothing."""
     found = [(check.title, finding) for check, finding in made.made() if finding.count]
     quiet = [check.title for check, finding in made.made() if not finding.count]
-    return {"findings": found, "quiet_checks": quiet, "store_read": text.store_read(made)}
+    return {"findings": found, "quiet_checks": quiet, "store_read": sentences.store_read(made)}
 
 
 def run_tables(result: Result) -> Words:
@@ -243,7 +243,7 @@ def measured(result: Result) -> list[tuple[str, str]]:
     )
     ended = f"{calls.ok:,} ok, {calls.fail:,} failed, {calls.unknown:,} unknown"
     merged = [
-        ("Merged", f"{source.run_id}, {source.calls:,} calls; {text.placed(offset)}")
+        ("Merged", f"{source.run_id}, {source.calls:,} calls; {sentences.placed(offset)}")
         for source, offset in zip(result.sources, offsets(result.sources), strict=True)
     ]
     kind = account.endpoint_type(run)
@@ -253,7 +253,7 @@ def measured(result: Result) -> list[tuple[str, str]]:
         ("Target", f"{run.target}, {run.endpoint}".rstrip(", ")),
         *([] if kind is None else [("Endpoint type", kind)]),
         ("Deployed by", str(run.settings.get("strategy", "not recorded"))),
-        ("Load", text.load(run)),
+        ("Load", sentences.load(run)),
         ("Calls", f"{calls.total:,}: {ended}"),
         ("Clock", skew),
         ("Lateness", f"{late}; {result.dropped:,} planned calls never sent"),
@@ -266,7 +266,7 @@ def simulation(run: Run) -> list[tuple[str, str]]:
     if run.target != "local":
         where = "AWS" if run.target == "aws" else "the end point named here"
         return [("Simulated", f"Nothing by poster: the calls went to {where}.")]
-    lag = text.simulated_lag(run)
+    lag = sentences.simulated_lag(run)
     propagation = run.settings.get("propagation")
     details = propagation if isinstance(propagation, dict) else {}
     return [

@@ -15,7 +15,8 @@ from poster.judge.analysis import analyse
 from poster.judge.landing import Landing, landing_of
 from poster.judge.transition import Transition, transitions_in
 from poster.report import json as report_json
-from poster.report.text import render, safe_line
+from poster.report.sentences import safe_line
+from poster.report.text import render
 from poster.rows.record import Observation
 from tests.support.coverage import DEPENDENT, SETTINGS, coverage_of
 from tests.support.histories import RUN, history_of, rows

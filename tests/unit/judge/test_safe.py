@@ -8,7 +8,7 @@ from msgspec import structs
 from poster.judge.analysis import Result, analyse
 from poster.judge.safe import Safe, safe_in_all
 from poster.report import json as report_json
-from poster.report import text
+from poster.report import sentences, text
 from poster.rows.record import Observation, Step
 from tests.support.histories import history_of, rows
 
@@ -68,7 +68,9 @@ def test_too_few_calls_say_how_many_and_how_fast_would_do() -> None:
         "101 answers followed the last one of version 1, and it takes 299 in a row" in safe.reason
     )
     assert "go on for 30 s at 10.0 calls/s; 30 calls/s give them in 10 s" in safe.reason
-    assert text.safe_line(result).startswith("From when it is safe cannot be said: 101 answers")
+    assert sentences.safe_line(result).startswith(
+        "From when it is safe cannot be said: 101 answers"
+    )
 
 
 def test_at_a_high_rate_the_advice_is_a_second_and_not_none() -> None:
@@ -88,11 +90,11 @@ def test_at_a_high_rate_the_advice_is_a_second_and_not_none() -> None:
 
 def test_of_several_deploys_the_slowest_counts_and_one_open_leaves_it_open() -> None:
     both = judged("a" * 30 + "|" + "ab" * 10 + "b" * 300 + "|" + "bc" * 20 + "c" * 300)
-    assert text.safe_line(both).startswith("Safe from 33.8 s")
-    assert "in the slowest of 2 deploys" in text.safe_line(both)
+    assert sentences.safe_line(both).startswith("Safe from 33.8 s")
+    assert "in the slowest of 2 deploys" in sentences.safe_line(both)
     cut = judged("a" * 30 + "|" + "ab" * 10 + "b" * 300 + "|" + "bc" * 20 + "c" * 30)
     assert safe_in_all(cut.safe).s is None
-    assert "for 1 of 2 deploys" in text.safe_line(cut)
+    assert "for 1 of 2 deploys" in sentences.safe_line(cut)
 
 
 def test_without_a_new_release_nothing_is_safe() -> None:
@@ -103,8 +105,8 @@ def test_without_a_new_release_nothing_is_safe() -> None:
 def test_a_deploy_that_did_harm_is_never_called_safe() -> None:
     result = judged("a" * 300 + "|" + "!" * 20 + "b" * 300)
     assert result.verdict == "broken"
-    assert text.safe_line(result).startswith("Old code is gone from ")
-    assert text.safe_line(result).endswith("but the deploy did harm.")
+    assert sentences.safe_line(result).startswith("Old code is gone from ")
+    assert sentences.safe_line(result).endswith("but the deploy did harm.")
 
 
 def test_the_first_line_of_the_report_is_from_when_it_is_safe() -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from poster.judge.analysis import Result, analyse
-from poster.report.text import headline
+from poster.report.sentences import headline
 from poster.rows.merge import merge
 from poster.rows.record import Observation
 from tests.support import alarms

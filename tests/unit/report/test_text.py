@@ -18,7 +18,7 @@ from poster.judge.analysis import Result, analyse
 from poster.judge.budgets import judge_budgets
 from poster.judge.checks import CHECKS
 from poster.report import json as report_json
-from poster.report import text
+from poster.report import sentences, text
 from poster.report.excerpt import excerpt
 from poster.report.plain import clipped, plain
 from poster.rows.history import History
@@ -148,7 +148,7 @@ def test_chimeras_are_in_the_first_sentence_whatever_the_verdict(calls: str, beg
         ),
         structs.replace(RUN, settings={"releases": releases}),
     )
-    assert text.headline(analyse(found, None)).startswith(begins)
+    assert sentences.headline(analyse(found, None)).startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_text_begins_with_from_when_it_is_safe_and_the_verdict(calls: str, begin
     found = history(calls)
     result = analyse(found, None)
     sentence = " ".join(text.render(result, found).split("\n\n")[0].split())
-    assert sentence.startswith(f"{text.safe_line(result)} {begins}")
+    assert sentence.startswith(f"{sentences.safe_line(result)} {begins}")
     assert sentence.endswith(".")
 
 
