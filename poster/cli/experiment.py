@@ -301,21 +301,6 @@ def _run(
     directory: Path,
     clock: RunClock,
 ) -> Result:
-    settings: dict[str, Any] = {
-        "strategy": options.strategy.text,
-        "parameters": dict(options.parameters),
-    }
-    if isinstance(target, LocalTarget):
-        settings["propagation"] = target.propagation.as_setting()
-    plan = Plan(
-        directory,
-        options.posters,
-        options.pause,
-        options.deploys,
-        is_gated=options.gate,
-        settings=settings,
-        tools=tool_versions(),
-    )
     watch = Watch()
     with Narrator() as narrator, ExitStack() as opened:
         if options.application_folder == subject.SUBJECT != Path().resolve():
@@ -324,30 +309,54 @@ def _run(
         if isinstance(target, LocalTarget):
             narrator.phase("starting the local AWS")
             opened.enter_context(target)
-        application = StagedApplication.copy_of(options.application_folder, directory / "app")
-        if isinstance(target, LocalTarget):
-            forget_account(application.path / SAMCONFIG)
         site = Site(
-            application=application,
+            application=_staged(options, target, directory / "app"),
             sam=SamCli(sam, target.environment, directory / "sam.log"),
             stack=Stack(options.stack_name, target),
             parameters=parameters,
             clock=clock,
             budget=ErrorBudget(options.error_budget, failed=lambda: watch.failed),
         )
-
-        def engine(exchange: Exchange) -> CurlEngine:
-            probe = Exchange(TODO_PROBE, fresh_share=1.0, sign=exchange.sign)
-            return CurlEngine(exchange, probe=probe)
-
-        rig = Rig(target, site, options.strategy, engine, watch, narrator)
+        rig = Rig(target, site, options.strategy, _engine, watch, narrator)
         if isinstance(target, AwsTarget):
             opened.enter_context(
                 removed_afterwards(
                     site.stack, target.region, site.sam, site.application, options.keep
                 )
             )
-        result = run_experiment(plan, rig)
+        result = run_experiment(_plan(options, target, directory), rig)
         if moved := wall_clock_moved(clock):
             narrator.phase(moved)
         return result
+
+
+def _plan(options: ExperimentOptions, target: LocalTarget | AwsTarget, directory: Path) -> Plan:
+    settings: dict[str, Any] = {
+        "strategy": options.strategy.text,
+        "parameters": dict(options.parameters),
+    }
+    if isinstance(target, LocalTarget):
+        settings["propagation"] = target.propagation.as_setting()
+    return Plan(
+        directory,
+        options.posters,
+        options.pause,
+        options.deploys,
+        is_gated=options.gate,
+        settings=settings,
+        tools=tool_versions(),
+    )
+
+
+def _staged(
+    options: ExperimentOptions, target: LocalTarget | AwsTarget, into: Path
+) -> StagedApplication:
+    application = StagedApplication.copy_of(options.application_folder, into)
+    if isinstance(target, LocalTarget):
+        forget_account(application.path / SAMCONFIG)
+    return application
+
+
+def _engine(exchange: Exchange) -> CurlEngine:
+    probe = Exchange(TODO_PROBE, fresh_share=1.0, sign=exchange.sign)
+    return CurlEngine(exchange, probe=probe)

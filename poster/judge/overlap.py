@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poster.judge.releases import Answers, least, most
+from poster.judge.sides import Sides
 from poster.rows.history import Source
 
 
@@ -36,29 +37,28 @@ class _Arrival:
     by_ns: int  # it was in by then, on the clock of that run
 
 
-def certain_window_ns(
-    answers: Answers,
-    is_new: NDArray[np.bool_],
-    is_old: NDArray[np.bool_],
-    sources: Sequence[Source],
-) -> int:
+def certain_window_ns(sides: Sides, sources: Sequence[Source]) -> int:
     """Return how long after a new answer's arrival an old call was surely still sent, or 0."""
     gaps = [
-        most(answers.sent_ns, old) - arrival.by_ns
-        for old, arrival in _by_run(answers, is_new, is_old, sources)
+        most(sides.answers.sent_ns, old) - arrival.by_ns for old, arrival in _by_run(sides, sources)
     ]
     return max(0, *gaps) if gaps else 0
 
 
-def first_certain(
-    answers: Answers,
-    is_new: NDArray[np.bool_],
-    is_old: NDArray[np.bool_],
-    sources: Sequence[Source],
-) -> Overlap | None:
+def overlap_of(sides: Sides, sources: Sequence[Source], is_stale: bool) -> Overlap | None:
+    """Return a certain overlap; where there is none, the calls that bound the window."""
+    certain = _first_certain(sides, sources)
+    if certain is not None or not is_stale:
+        return certain
+    seq = sides.answers.seq
+    return Overlap(int(seq[sides.first_new]), int(seq[sides.last_old]), certain=False)
+
+
+def _first_certain(sides: Sides, sources: Sequence[Source]) -> Overlap | None:
     """Return the first old call that was surely sent after a new answer, with that answer."""
+    answers = sides.answers
     found: list[tuple[int, Overlap]] = []
-    for old, arrival in _by_run(answers, is_new, is_old, sources):
+    for old, arrival in _by_run(sides, sources):
         later = old & (answers.sent_ns > arrival.by_ns)
         if later.any():
             sent_ns = least(answers.sent_ns, later)
@@ -69,18 +69,15 @@ def first_certain(
 
 
 def _by_run(
-    answers: Answers,
-    is_new: NDArray[np.bool_],
-    is_old: NDArray[np.bool_],
-    sources: Sequence[Source],
+    sides: Sides, sources: Sequence[Source]
 ) -> Iterator[tuple[NDArray[np.bool_], _Arrival]]:
     """Yield which are the old answers of each run, with the arrival to compare them with."""
-    received_ns = answers.received_ns
+    answers, received_ns = sides.answers, sides.answers.received_ns
     earliest = {
         run: int(np.argmax(new & (received_ns == least(received_ns, new))))
-        for run, new in _by_own_run(answers, is_new)
+        for run, new in _by_own_run(answers, sides.is_new)
     }
-    for run, old in _by_own_run(answers, is_old):
+    for run, old in _by_own_run(answers, sides.is_old):
         arrivals = [
             _Arrival(index, int(received_ns[index]) + margin_ns)
             for other, index in earliest.items()

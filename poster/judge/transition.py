@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from poster.judge.landing import Landing, landing_of
 from poster.judge.outage import Outage, longest_outages
-from poster.judge.overlap import Overlap, certain_window_ns, first_certain
+from poster.judge.overlap import Overlap, certain_window_ns, overlap_of
 from poster.judge.phases import (
     Phase,
     Quantiles,
@@ -42,6 +42,14 @@ from poster.judge.releases import (
     with_release,
 )
 from poster.judge.side_by_side import SideBySide, side_by_side
+from poster.judge.sides import (
+    Sides,
+    inversions,
+    last_before_ns,
+    sides_of,
+    stale_between,
+    window_s,
+)
 from poster.judge.stages import Stage, stages_of
 from poster.judge.statistics import (
     ANYTHING,
@@ -51,7 +59,6 @@ from poster.judge.statistics import (
     wilson,
 )
 from poster.rows.history import History, is_probe
-from poster.rows.record import PROBER
 from poster.rows.skew import ClockEstimate, estimate_clock
 
 
@@ -136,10 +143,17 @@ def transitions_in(
             unseen.append(_unseen(answers, ranks, course, place, missing))
     zeros = [_zero_ns(answers, ranks, course, place) for place in seen]
     phases = phases_of(zeros, history.steps)
-    return [
-        _transition(history, answers, ranks, course, place, phase)
+    transitions = [
+        _transition(
+            history,
+            sides_of(answers, ranks, place),
+            course[place - 1].release,
+            course[place],
+            phase,
+        )
         for place, phase in zip(seen, phases, strict=True)
-    ], unseen
+    ]
+    return transitions, unseen
 
 
 def _unseen(
@@ -182,112 +196,84 @@ def _zero_ns(
 
 
 def _transition(
-    history: History,
-    answers: Answers,
-    ranks: NDArray[np.signedinteger[Any]],
-    course: Sequence[State],
-    place: int,
-    phase: Phase,
+    history: History, sides: Sides, start: str, state: State, phase: Phase
 ) -> Transition:
-    is_known = ranks >= 0
-    is_new, is_old = ranks >= place, is_known & (ranks < place)
-    first_new, last_old = answers.first(is_new), answers.last(is_old)
-    stale, answered = _stale_between(answers, is_new, is_old, first_new, last_old)
-    span = max(0, int(answers.served[last_old]) - int(answers.served[first_new])) if stale else 0
-    certain = first_certain(answers, is_new, is_old, history.sources)
-    last_before_ns = _last_before_ns(answers, is_new, is_old)
-    surely_ns = phase.zero_ns if last_before_ns is None else min(phase.zero_ns, last_before_ns)
-    outage, poster_outage = longest_outages(
-        history.calls, min(phase.deploy_ns, surely_ns), phase.next_deploy_ns
-    )
-    since = _since(answers, is_old, phase.zero_ns)
+    answers, first_new, last_old = sides.answers, sides.first_new, sides.last_old
+    stale, answered = stale_between(sides)
+    before_ns = last_before_ns(sides)
+    outage, poster_outage = _outages(history, phase, before_ns)
+    since = _since(answers, sides.is_old, phase.zero_ns)
     landing = landing_of(since.is_old, since.poster, since.is_kept, history.run.target)
     over_ns = _on_clock(phase.zero_ns, settled_by(since.times_s, since.is_old))
     when = _settled(since, landing)
-    bounding = Overlap(int(answers.seq[first_new]), int(answers.seq[last_old]), certain=False)
     calls_ok, calls_ng = ok_and_ng(history.calls, phase)
     fail, unknown, cold_starts = errors_in(history.calls, phase, over_ns)
+    last_old_ns = int(answers.received_ns[last_old])
     return Transition(
-        start=course[place - 1].release,
-        to=course[place].release,
-        switch_ns=course[place].switch_ns,
+        start=start,
+        to=state.release,
+        switch_ns=state.switch_ns,
         phase=phase,
         first_new_ns=int(answers.received_ns[first_new]),
-        last_old_ns=int(answers.received_ns[last_old]),
+        last_old_ns=last_old_ns,
         first_new_seq=int(answers.seq[first_new]),
         last_old_seq=int(answers.seq[last_old]),
-        window_s=span * answers.served_unit_ns / 1e9,
-        certain_window_s=certain_window_ns(answers, is_new, is_old, history.sources) / 1e9,
+        window_s=window_s(sides) if stale else 0.0,
+        certain_window_s=certain_window_ns(sides, history.sources) / 1e9,
         settled=when,
         settled_ns=_on_clock(phase.zero_ns, when.upper_s),
         over_ns=over_ns,
         landing=landing,
-        last_before_ns=last_before_ns,
+        last_before_ns=before_ns,
         is_ordered=answers.by_server_clock,
         outage=outage,
         poster_outage=poster_outage,
-        side_by_side=_side_by_side(history, answers, ranks, place, phase.zero_ns),
+        side_by_side=_side_by_side(history, sides, phase.zero_ns),
         answered=answered,
         stale=stale,
-        stale_ci=_stale_ci(answers, is_new, is_old, landing, first_new, last_old),
-        inversions=_inversions(answers, is_new, is_old),
+        stale_ci=_stale_ci(sides, landing),
+        inversions=inversions(sides),
         calls_ok=calls_ok,
         calls_ng=calls_ng,
         fail=fail,
         unknown=unknown,
         cold_starts=cold_starts,
-        latency_ms=latency_in(
-            history, phase, over_ns or max(phase.zero_ns, int(answers.received_ns[last_old]))
-        ),
+        latency_ms=latency_in(history, phase, over_ns or max(phase.zero_ns, last_old_ns)),
         stale_share=_share_of_time(since, landing),
-        stages=stages_of(
-            history.steps,
-            course[place].switch_ns,
-            answers.sent_ns[is_known],
-            is_old[is_known],
-            is_bounded=landing.basis == "all",
-        ),
-        overlap=certain or (bounding if stale else None),
-        old_answers=int(is_old.sum()),
-        new_answers=int(is_new.sum()),
+        stages=_stages(history, sides, state, landing),
+        overlap=overlap_of(sides, history.sources, is_stale=stale > 0),
+        old_answers=int(sides.is_old.sum()),
+        new_answers=int(sides.is_new.sum()),
     )
 
 
-def _stale_between(
-    answers: Answers,
-    is_new: NDArray[np.bool_],
-    is_old: NDArray[np.bool_],
-    first_new: int,
-    last_old: int,
-) -> tuple[int, int]:
-    """Return (stale, answered) from first new to last old.
-
-    An old answer served in the same millisecond as the first new one may have come before it, so
-    it is not called stale.
-    """
-    begins, ends = answers.served[first_new], answers.served[last_old]
-    stale = int((is_old & answers.in_order & (answers.served > begins)).sum())
-    if stale == 0:
-        return 0, 0
-    within = (answers.served >= begins) & (answers.served <= ends) & (is_new | is_old)
-    within &= answers.in_order
-    return stale, int(within.sum())
+def _outages(
+    history: History, phase: Phase, last_before_ns: int | None
+) -> tuple[Outage | None, Outage | None]:
+    """Return the longest outages from where the deploy surely began to the next one."""
+    surely_ns = phase.zero_ns if last_before_ns is None else min(phase.zero_ns, last_before_ns)
+    return longest_outages(history.calls, min(phase.deploy_ns, surely_ns), phase.next_deploy_ns)
 
 
-def _stale_ci(
-    answers: Answers,
-    is_new: NDArray[np.bool_],
-    is_old: NDArray[np.bool_],
-    landing: Landing,
-    first_new: int,
-    last_old: int,
-) -> tuple[float, float]:
+def _stages(history: History, sides: Sides, state: State, landing: Landing) -> list[Stage]:
+    is_known = sides.is_new | sides.is_old
+    return stages_of(
+        history.steps,
+        state.switch_ns,
+        sides.answers.sent_ns[is_known],
+        sides.is_old[is_known],
+        is_bounded=landing.basis == "all",
+    )
+
+
+def _stale_ci(sides: Sides, landing: Landing) -> tuple[float, float]:
     """Return the interval of the stale share, from the answers that may bound it."""
     if landing.basis == "none":
         return ANYTHING
-    if landing.basis == "new connections" and answers.is_kept is not None:
-        is_new, is_old = is_new & ~answers.is_kept, is_old & ~answers.is_kept
-    return wilson(*_stale_between(answers, is_new, is_old, first_new, last_old))
+    is_kept = sides.answers.is_kept
+    if landing.basis == "new connections" and is_kept is not None:
+        sides = sides.narrowed(~is_kept)
+    return wilson(*stale_between(sides))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -334,23 +320,9 @@ def _share_of_time(since: _Since, landing: Landing) -> list[Point]:
     return stale_share(times_s, is_old)
 
 
-def _last_before_ns(
-    answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.bool_]
-) -> int | None:
-    """Return when the last old answer was asked for that came in before any new one."""
-    before = is_old & (answers.received_ns <= least(answers.received_ns, is_new))
-    return most(answers.sent_ns, before) if before.any() else None
-
-
-def _side_by_side(
-    history: History,
-    answers: Answers,
-    ranks: NDArray[np.signedinteger[Any]],
-    place: int,
-    zero_ns: int,
-) -> SideBySide | None:
+def _side_by_side(history: History, sides: Sides, zero_ns: int) -> SideBySide | None:
     """Compare old and new from the arrival of the first new to the sending of the last old."""
-    is_new, is_old = ranks >= place, (ranks >= 0) & (ranks < place)
+    answers, is_new, is_old = sides.answers, sides.is_new, sides.is_old
     from_ns, to_ns = least(answers.received_ns, is_new), most(answers.sent_ns, is_old)
     if from_ns >= to_ns:
         return None
@@ -369,16 +341,3 @@ def _side_by_side(
         .filter(pl.col("sent_ns").is_between(from_ns, to_ns))
     )
     return side_by_side(calls.collect(), zero_ns, from_ns, to_ns)
-
-
-def _inversions(answers: Answers, is_new: NDArray[np.bool_], is_old: NDArray[np.bool_]) -> int:
-    """Count how often one poster saw new and then old, in the order of arrival."""
-    # Before the first new and after the last old answer there is nothing to count.
-    begins, ends = least(answers.received_ns, is_new), most(answers.received_ns, is_old)
-    window = np.flatnonzero(
-        (answers.received_ns >= begins) & (answers.received_ns <= ends) & (is_new | is_old)
-    )
-    window = window[answers.poster[window] != PROBER]
-    order = np.lexsort((answers.seq[window], answers.received_ns[window], answers.poster[window]))
-    posters, new = answers.poster[window][order], is_new[window][order]
-    return int(((posters[1:] == posters[:-1]) & new[:-1] & ~new[1:]).sum())
