@@ -16,7 +16,7 @@ from poster.judge.verdict import VerdictKind
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.local_aws, pytest.mark.timeout(900)]
 
 
 LABS = sorted(path.parent.name for path in ROOT.glob("labs/*/template.yaml"))

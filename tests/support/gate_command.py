@@ -33,7 +33,7 @@ def poster_wait(aws: LocalAws, folder: Path, *arguments: str) -> Ended:
         env=aws.environment(os.environ),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,  # a busy machine
     )
     assert "Traceback" not in done.stderr
     return Ended(done.returncode, done.stdout, done.stderr)
