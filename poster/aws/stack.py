@@ -103,13 +103,7 @@ class Stack:
 
         Raises StackError when there are none.
         """
-        pages = self.client("cloudformation").get_paginator("list_stack_resources")
-        arns = [
-            each["PhysicalResourceId"]
-            for page in pages.paginate(StackName=self.name)
-            for each in page["StackResourceSummaries"]
-            if each["ResourceType"] == "AWS::Lambda::Alias" and "PhysicalResourceId" in each
-        ]
+        arns = self.resources().get("AWS::Lambda::Alias", [])
         if not arns:
             raise StackError(
                 f"stack {self.name} has no function with an alias: name the function with"
@@ -175,14 +169,16 @@ class Stack:
         Unlike outputs, resources can be read while the stack is being made.
         """
         client: CloudFormationClient = self.client("cloudformation")
+        # Described, they would be a hundred at most, and nothing would say that there are more.
+        pages = client.get_paginator("list_stack_resources").paginate(StackName=self.name)
         try:
-            described = client.describe_stack_resources(StackName=self.name)
+            listed = [each for page in pages for each in page["StackResourceSummaries"]]
         except ClientError as error:
             if is_missing_stack(error):
                 return {}
             raise
         ids: dict[str, list[str]] = {}
-        for resource in described["StackResources"]:
+        for resource in listed:
             if "PhysicalResourceId" in resource:
                 ids.setdefault(resource["ResourceType"], []).append(resource["PhysicalResourceId"])
         return ids

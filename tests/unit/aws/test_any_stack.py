@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,12 +40,13 @@ class FakeAws:
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
         return {"Stacks": [{"Outputs": outputs}]}
 
-    def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
-        return {
-            "StackResources": [
-                {"ResourceType": kind, "PhysicalResourceId": name} for kind, name in self._resources
-            ]
-        }
+    def get_paginator(self, operation: str) -> FakeAws:
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, StackName: str) -> Iterator[dict[str, Any]]:
+        for kind, name in self._resources:  # a page each: AWS lists a hundred on one
+            yield {"StackResourceSummaries": [{"ResourceType": kind, "PhysicalResourceId": name}]}
 
     def get_api(self, ApiId: str) -> dict[str, str]:
         return {"ApiEndpoint": f"https://{ApiId}.http"}

@@ -83,9 +83,8 @@ def test_a_stack_that_cannot_be_deployed_to_is_a_fault(status: str) -> None:
 
 def test_a_used_table_is_a_fault_with_its_mend() -> None:
     class Used(Account):
-        def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
-            table = {"ResourceType": "AWS::DynamoDB::Table", "PhysicalResourceId": "the-table"}
-            return {"StackResources": [table]}
+        def resources(self) -> dict[str, str]:
+            return {"AWS::DynamoDB::Table": "the-table"}
 
     said = found(Used(outputs=OUTPUTS))["stack"]
     assert said.grade == "fault"

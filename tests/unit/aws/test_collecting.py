@@ -50,7 +50,9 @@ class Account(FakeAws):
 
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         late = END + datetime.timedelta(hours=1)
+        function = {"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "fn"}
         return {
+            "list_stack_resources": [{"StackResourceSummaries": [function]}],
             "scan": [
                 {"Items": [{"todoId": {"S": "abc-t01-0001"}}, {"todoId": {"S": "old-t01-0001"}}]}
             ],

@@ -46,15 +46,10 @@ class FakeAws:
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
         return {"Stacks": [{"StackStatus": self._status, "Outputs": outputs}]}
 
-    def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
-        self.describe_stacks(StackName)
+    def resources(self) -> dict[str, str]:
+        """Return the physical id of each resource, by its type."""
         alias = "arn:aws:lambda:eu-west-1:1:function:fn:Sample"
-        return {
-            "StackResources": [
-                {"ResourceType": "AWS::Lambda::Function", "PhysicalResourceId": "fn"},
-                {"ResourceType": "AWS::Lambda::Alias", "PhysicalResourceId": alias},
-            ]
-        }
+        return {"AWS::Lambda::Function": "fn", "AWS::Lambda::Alias": alias}
 
     def get_alias(self, FunctionName: str, Name: str) -> dict[str, str]:
         assert (FunctionName, Name) == ("arn:aws:lambda:eu-west-1:1:function:fn", "Sample")
@@ -64,10 +59,17 @@ class FakeAws:
         return {"FunctionName": FunctionName}
 
     def get_paginator(self, operation: str) -> FakeAws:
-        assert operation == "scan"
+        assert operation in {"scan", "list_stack_resources"}
         return self
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        if "StackName" in request:
+            self.describe_stacks(**request)
+            for kind, name in self.resources().items():  # a page each: AWS lists a hundred on one
+                yield {
+                    "StackResourceSummaries": [{"ResourceType": kind, "PhysicalResourceId": name}]
+                }
+            return
         self.scans.append(request)
         yield {"Items": [{"todoId": {"S": "t01-0001"}, "createdAt": {"N": "1598499496969"}}]}
         yield {"Items": [{"todoId": {"S": "t01-0002"}, "createdAt": {"N": "1598499497006"}}]}
@@ -152,9 +154,8 @@ def test_an_aws_error_becomes_one_sentence_with_a_way_out(error: Exception, said
 
 def test_a_table_that_holds_rows_is_found_without_outputs() -> None:
     class Used(FakeAws):
-        def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
-            table = {"ResourceType": "AWS::DynamoDB::Table", "PhysicalResourceId": "the-table"}
-            return {"StackResources": [table]}
+        def resources(self) -> dict[str, str]:
+            return {"AWS::DynamoDB::Table": "the-table"}
 
     assert Stack("todo-sample-1", Used(outputs={})).used_table() == "the-table"
     assert Stack("todo-sample-1", FakeAws(status=None)).used_table() is None
