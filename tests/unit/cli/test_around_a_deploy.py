@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,12 +32,18 @@ def release(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def url(release: Path) -> Iterator[str]:
+    # Answers leave in the order in which the release was read, however threads are scheduled.
+    in_turn = threading.Lock()
+
     def answer(handler: http.server.BaseHTTPRequestHandler, body: bytes) -> None:
-        said = release.read_text()
-        if said.isdigit():
-            send(handler, int(said), b"no")
-        else:
-            send(handler, 200, json.dumps({"release": said} if said else {}).encode())
+        with in_turn:
+            said = release.read_text()
+            if said.isdigit():
+                with refused_in(release).open("ab") as refused:
+                    refused.write(b".")
+                send(handler, int(said), b"no")
+            else:
+                send(handler, 200, json.dumps({"release": said} if said else {}).encode())
 
     with http_server(answer) as found:
         yield found
@@ -64,6 +71,18 @@ def deploys(release: Path, to: str, then: str = "") -> str:
     return f"import os; print('uploading'); {write}; {then}"
 
 
+def refused_in(release: Path) -> Path:
+    """Return the file with a dot for each call that was refused."""
+    return release.with_name("refused")
+
+
+def breaks_for_a_while(release: Path) -> str:
+    """Return a deploy of s4 before which some calls are answered by 502."""
+    waits = f"while not os.path.exists({(refused := str(refused_in(release)))!r}) or"
+    waits += f" os.path.getsize({refused!r}) < 40: time.sleep(0.01)"
+    return f"{deploys(release, '502', 'import time')}\n{waits}\n{deploys(release, 's4')}"
+
+
 def joined(text: str) -> str:
     return " ".join(text.split())
 
@@ -80,7 +99,10 @@ def test_a_deploy_is_run_under_the_calls_and_reported(
     tmp_path: Path, release: Path, poster: Poster
 ) -> None:
     result = poster(command=deploys(release, "s4"))
-    assert result.exit_code == 0, result.output
+    told = json.loads((tmp_path / "out" / "result.json").read_text())
+    # Where the machine stood still, a poster may have missed what went on meanwhile.
+    assert told["verdict"] == "clean" or "sent nothing for" in told["witness"], result.output
+    assert result.exit_code == {"clean": 0, "unknown": 3}[told["verdict"]]
     assert result.stdout.startswith("Safe from ")
     assert "after the deploy command ended" in result.stdout
     calls, steps = rows(tmp_path)
@@ -88,7 +110,7 @@ def test_a_deploy_is_run_under_the_calls_and_reported(
     assert [call.function_version for call in calls][:: len(calls) - 1] == ["s3", "s4"]
     assert "| uploading" in result.stderr
     assert (tmp_path / "out" / "deploy.log").read_text() == "uploading\n"
-    assert json.loads((tmp_path / "out" / "result.json").read_text())["transitions"]
+    assert told["transitions"]
 
 
 def test_what_the_command_was_given_is_not_in_the_history(
@@ -206,9 +228,7 @@ def test_a_run_without_a_command_whose_calls_all_fail_has_an_exit_code_of_its_ow
 def test_budgets_decide_as_in_a_report(
     tmp_path: Path, release: Path, poster: Poster, budget: str, code: int
 ) -> None:
-    # For a moment callers get 502s.
-    broken = deploys(release, "502", "import time; time.sleep(0.2)")
-    command = f"{broken}; {deploys(release, 's4')}"
+    command = breaks_for_a_while(release)
     junit = tmp_path / "junit.xml"
     result = poster("--max-fail", budget, "--junit", str(junit), command=command)
     assert result.exit_code == code, result.output
@@ -216,8 +236,7 @@ def test_budgets_decide_as_in_a_report(
 
 
 def test_a_broken_deploy_without_a_budget_is_a_failure(release: Path, poster: Poster) -> None:
-    broken = deploys(release, "502", "import time; time.sleep(0.2)")
-    result = poster(command=f"{broken}; {deploys(release, 's4')}")
+    result = poster(command=breaks_for_a_while(release))
     assert result.exit_code == 1
     assert "Broken: " in result.stdout
 

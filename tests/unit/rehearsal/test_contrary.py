@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -46,16 +45,32 @@ class Account:
         return Answer(200, (("Content-Length", "9"),), json.dumps(said).encode())
 
 
-def test_a_read_shows_the_state_before_for_a_while_and_not_always() -> None:
+class Clock:
+    """The time for contrary answers; it passes when a test says so."""
+
+    now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(contrary, "time", clock)
+    return clock
+
+
+def test_a_read_shows_the_state_before_for_a_while_and_not_always(clock: Clock) -> None:
     account = Account(contrary.StaleReads(seconds=0.1, share=0.5, seed=1))
     assert account.alias()["FunctionVersion"] == "1"
     account.version = "2"
     assert {account.alias()["FunctionVersion"] for _ in range(20)} == {"1", "2"}
-    time.sleep(0.11)
+    clock.now_s += 0.11
     assert {account.alias()["FunctionVersion"] for _ in range(20)} == {"2"}
 
 
-def test_an_update_takes_its_time_in_which_nothing_can_be_changed() -> None:
+def test_an_update_takes_its_time_in_which_nothing_can_be_changed(clock: Clock) -> None:
     account = Account(contrary.UpdateInProgress(seconds=0.1))
     assert account.ask("UpdateFunctionCode")[1]["LastUpdateStatus"] == "InProgress"
     assert account.ask("GetFunctionConfiguration")[1]["LastUpdateStatus"] == "InProgress"
@@ -63,19 +78,19 @@ def test_an_update_takes_its_time_in_which_nothing_can_be_changed() -> None:
     assert (status, said["__type"]) == (409, "ResourceConflictException")
     one = account.ask("GetFunctionConfiguration", Qualifier="1")[1]
     assert one["LastUpdateStatus"] == "Successful", "a version is not updated"
-    time.sleep(0.11)
+    clock.now_s += 0.11
     assert account.ask("GetFunctionConfiguration")[1]["LastUpdateStatus"] == "Successful"
     assert account.ask("PublishVersion")[0] == 200
 
 
-def test_all_weight_stays_on_the_old_version_for_a_while_beside_the_new_one() -> None:
+def test_all_weight_stays_on_the_old_version_for_a_while_beside_the_new_one(clock: Clock) -> None:
     account = Account(contrary.ProvisionedWeights(seconds=0.1))
     assert "RoutingConfig" not in account.alias()
     account.version = "2"
     moved = account.alias()
     assert moved["FunctionVersion"] == "2"
     assert moved["RoutingConfig"] == {"AdditionalVersionWeights": {"1": 1.0}}
-    time.sleep(0.11)
+    clock.now_s += 0.11
     assert "RoutingConfig" not in account.alias()
 
 
