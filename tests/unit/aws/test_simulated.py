@@ -112,7 +112,8 @@ def test_in_an_account_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     target = AwsTarget("us-east-1")
     assert target.propagation_at("https://example.com/") is None
-    assert target.reachable("https://example.com/") == "https://example.com/"
+    for url in ("https://example.com/", "https://a.execute-api.us-east-1.amazonaws.com/Prod"):
+        assert target.reachable(url) == url
 
 
 def test_of_another_local_aws_only_a_url_that_it_serves_is_called(

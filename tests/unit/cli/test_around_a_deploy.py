@@ -105,6 +105,7 @@ def test_a_deploy_is_run_under_the_calls_and_reported(
     assert result.exit_code == {"clean": 0, "unknown": 3}[told["verdict"]]
     assert result.stdout.startswith("Safe from ")
     assert "after the deploy command ended" in result.stdout
+    assert "names its release" not in result.stderr
     calls, steps = rows(tmp_path)
     assert [step.name for step in steps] == ["deploy-started", "deploy-finished"]
     assert [call.function_version for call in calls][:: len(calls) - 1] == ["s3", "s4"]

@@ -469,6 +469,16 @@ def test_options_that_make_no_sense_get_one_sentence(arguments: list[str], sente
     assert sentence in " ".join(result.output.split())
 
 
+def test_a_version_is_printed_in_no_form_but_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    for form in ([], ["--format", "text"]):
+        arguments = ["wait", "--stack-name", "s", "--print-version", *form]
+        said = CliRunner().invoke(main, arguments).output
+        assert said == "Error: no region is set: pass --region, or set AWS_REGION\n"
+
+
 def test_the_help_fits_two_screens_in_groups_that_hold_every_option_once() -> None:
     helped = CliRunner().invoke(main, ["wait", "--help"], terminal_width=100).output
     assert len(helped.splitlines()) <= 100

@@ -75,6 +75,17 @@ def test_a_command_whose_supervisor_is_killed_at_once_says_why(
         Command(["make"], tmp_path / "deploy.log", print)
 
 
+def test_a_file_beside_us_that_no_path_leads_to_is_no_matter_of_chmod(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deploy.sh").write_text("true")
+    with pytest.raises(CommandError, match="check its name and the PATH"):
+        require(["deploy.sh"])
+    with pytest.raises(CommandError, match=r"see chmod \+x"):
+        require(["./deploy.sh"])
+
+
 def test_a_command_in_one_pair_of_quotes_is_told_from_a_missing_one() -> None:
     with pytest.raises(CommandError, match="leave the quotes around the whole command away"):
         require([f"{sys.executable} deploy.py"])

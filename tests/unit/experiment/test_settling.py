@@ -26,6 +26,12 @@ def told(calls: str, rule: Rule, begins: int, ends: int) -> Settling:
     return settling
 
 
+def test_answers_are_unnamed_where_none_of_them_names_its_release() -> None:
+    assert told("__!_", Rule(), begins=9, ends=9).is_unnamed
+    assert not told("_a__", Rule(), begins=9, ends=9).is_unnamed
+    assert not told("!!!", Rule(), begins=9, ends=9).is_unnamed
+
+
 def test_it_takes_as_many_answers_as_the_gate_would() -> None:
     assert IN_A_ROW == 459
 
