@@ -122,6 +122,9 @@ def _opened(path: Path) -> tuple[Path, bytes, int]:
 
 def _load(path: Path, first: bytes, size: int, is_large: bool) -> History:
     run = _run_in(first, path)
+    names = _names_beside(path)
+    if names is not None:
+        run = msgspec.structs.replace(run, settings={**run.settings, VERSIONS_FROM: "Lambda's log"})
     spill = Spill() if is_large else None
     spans = _spans(path, len(first), size)
     at_once = FILE_BLOCKS if spill else max(1, len(spans))
@@ -132,16 +135,13 @@ def _load(path: Path, first: bytes, size: int, is_large: bool) -> History:
             for block in pool.map(partial(_read_span, path), spans[place : place + at_once]):
                 some.add(block)
             if spill is not None:
-                spill.add(place, in_order(some.observations))
+                spill.add(place, _named(in_order(some.observations), names))
                 some.observations = []
             whole.add(some)
-    calls = in_order(whole.observations).lazy() if spill is None else spill.calls()
-    if (log := path.with_name(NAMED)).exists():
-        calls = _named_by(log, calls)
-        run = msgspec.structs.replace(run, settings={**run.settings, VERSIONS_FROM: "Lambda's log"})
+    in_memory = _named(in_order(whole.observations), names).lazy()
     return History(
         run=run,
-        calls=calls,
+        calls=in_memory if spill is None else spill.calls(),
         steps=sorted(whole.steps, key=lambda step: step.at_ns),
         malformed_lines=whole.malformed,
         torn_bytes=_torn_bytes(path, len(first), size),
@@ -183,8 +183,11 @@ def _collected_beside(path: Path) -> Collected | None:
         ) from None
 
 
-def _named_by(path: Path, calls: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the calls with the version that the log names where an answer gave none."""
+def _names_beside(path: Path) -> pl.DataFrame | None:
+    """Return the version of each request that the log beside a history names, None without one."""
+    path = path.with_name(NAMED)
+    if not path.exists():
+        return None
     schema = {"request_id": pl.String(), "version": pl.String()}
     try:
         text = path.read_bytes()
@@ -194,8 +197,14 @@ def _named_by(path: Path, calls: pl.LazyFrame) -> pl.LazyFrame:
             f"{path} cannot be read: {_one_line(error)}; make it anew with `poster collect"
             " --by-logs`, or remove it"
         ) from None
-    once = lines.unique("request_id", keep="last").lazy()
-    joined = calls.join(once, on="request_id", how="left", maintain_order="left")
+    return lines.unique("request_id", keep="last")
+
+
+def _named(calls: pl.DataFrame, names: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the calls with the version that the log names where an answer gave none."""
+    if names is None:
+        return calls
+    joined = calls.join(names, on="request_id", how="left", maintain_order="left")
     version = pl.coalesce(pl.col("function_version").cast(pl.String()), pl.col("version"))
     return joined.with_columns(function_version=version.cast(pl.Categorical())).drop("version")
 

@@ -20,11 +20,12 @@ from poster.report import json as report_json
 from poster.report.page import sample
 from poster.rows import loading, skew, spill
 from poster.rows import merge as merging
+from poster.rows.by_logs import NAMED
 from poster.rows.history import History, HistoryError
 from poster.rows.loading import load, load_all
 from poster.rows.merge import merge
-from poster.rows.record import encode
-from tests.support.histories import RUN, history, rows
+from poster.rows.record import Observation, encode
+from tests.support.histories import RUN, history, rows, write_history
 
 DAMAGE = [b"not json", b"{}", b"", b'{"kind":"observation","seq":1.5}', b'{"kind":"run"}', b"\xff"]
 TORN = b'{"kind":"observation","se'
@@ -105,6 +106,23 @@ def test_merged_histories_on_disk_are_the_same_history(
     assert large.kept_in is not None
     assert large.observations.equals(small.observations)
     assert said(large) == said(small)
+
+
+def test_versions_that_a_log_names_are_those_of_a_history_on_disk_too(tmp_path: Path) -> None:
+    found = [
+        msgspec.structs.replace(row, request_id=f"r{row.seq}")
+        if isinstance(row, Observation)
+        else row
+        for row in rows("aab|abb" * 3, versions=False)
+    ]
+    path = write_history(tmp_path / "history.jsonl", found)
+    named = [{"request_id": f"r{seq}", "version": str(seq)} for seq in range(1, 10)]
+    (tmp_path / NAMED).write_bytes(msgspec.json.Encoder().encode_lines(named))
+    small = load(path)
+    with everything_large(1000):
+        large = load(path)
+    assert small.observations["function_version"].null_count() == small.total - len(named)
+    assert large.observations.equals(small.observations)
 
 
 def test_the_page_of_a_history_on_disk_is_the_same_page(
