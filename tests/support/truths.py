@@ -71,6 +71,11 @@ def failing(begin_s: float, end_s: float, who: Who = clean_cut, every: int = 1) 
     return lambda at_s, seq: "!" if begin_s <= at_s < end_s and seq % every == 0 else who(at_s, seq)
 
 
+def outage(seconds: float) -> Who:
+    """Fail every call that is sent in so many seconds from the switch on."""
+    return failing(SWITCH_S, SWITCH_S + seconds)
+
+
 def _call(seq: int, poster: int, sent_s: float, latency_s: float, who: str) -> Observation:
     sent_ns = round(sent_s * 1e9)
     call = Observation(
@@ -128,9 +133,19 @@ def sent_s(call: Observation) -> float:
     return call.sent_ns / 1e9
 
 
+def is_stale(call: Observation) -> bool:
+    """Whether old code answered a call that was sent after the switch."""
+    return call.function_version == "1" and sent_s(call) >= SWITCH_S
+
+
 def result_of(rows: Sequence[Observation | Step], **run: Any) -> Result:
     """Return what the rows prove."""
     return analyse(history(rows, **run), rows=None)
+
+
+def verdict(rows: Rows) -> str:
+    """Return what the rows are judged."""
+    return result_of(rows).verdict
 
 
 def history(rows: Sequence[Observation | Step], **run: Any) -> History:
