@@ -17,6 +17,13 @@ hypothesis.settings.load_profile("poster")
 
 GOLDEN = Path(__file__).parent / "golden"
 
+# What takes the longest begins first, so that nothing long is left over at the end.
+LONGEST = (
+    *("test_experiment", "test_ways", "test_fleet"),
+    *("test_around_a_deploy", "test_fleet_entrances", "test_engine_kill", "test_emulator"),
+    *("test_less_data", "test_fit"),
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--aws", action="store_true", help="also run what needs a real AWS account")
@@ -24,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else 99)
     if config.getoption("--aws"):
         return
     for item in items:
