@@ -6,11 +6,14 @@ Everything here goes to standard error; standard output is for results.
 from __future__ import annotations
 
 import collections
+import contextlib
+import os
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import IO
 
 import click
 from rich.console import Console
@@ -150,12 +153,15 @@ class Screen:
         if self._is_quiet:
             return
         elapsed = Text(f"{time.monotonic() - self._started:6.1f} s  ", "dim")
-        if self._on_terminal:
-            self._console.print(elapsed + text)
-        else:
-            # One write a line: rich would wrap at 80 columns where no terminal says its width.
-            sys.stderr.write(f"{elapsed.plain}{text.plain}\n")
-            sys.stderr.flush()
+        try:
+            if self._on_terminal:
+                self._console.print(elapsed + text)
+            else:
+                # One write a line: rich would wrap at 80 columns where no terminal says its width.
+                click.echo(f"{elapsed.plain}{text.plain}", err=True)
+        except OSError:
+            self._is_quiet = True
+            _lead_nowhere(sys.stderr)
 
     def __enter__(self) -> Screen:
         if self._on_terminal:
@@ -165,6 +171,14 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         if self._on_terminal:
             self._live.stop()
+
+
+def _lead_nowhere(stream: IO[str]) -> None:
+    """Let a stream that nobody reads take what follows: a deploy goes on without it."""
+    with contextlib.suppress(OSError):  # a test's stream is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 class Narrator:

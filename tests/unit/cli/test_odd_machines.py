@@ -47,6 +47,18 @@ def poster(
     return ended.returncode, said
 
 
+def poster_without_stderr(folder: Path, *arguments: str) -> tuple[int, str]:
+    ended = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *POSTER, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    return ended.returncode, ended.stdout
+
+
 @pytest.fixture
 def url() -> Iterator[str]:
     with http_server(ok) as url:
@@ -126,6 +138,41 @@ def test_a_disk_without_room_for_the_page_keeps_the_answer_from_nobody(
     assert said.startswith("Safe from ")
     assert "Error: cannot write out/report.html: No space left on device; the history is" in said
     assert not (tmp_path / "elsewhere" / "report.html").is_symlink()
+
+
+@pytest.mark.parametrize("lines", [0, 1, 5])
+def test_a_deploy_goes_on_though_nobody_reads_its_progress(
+    tmp_path: Path, url: str, lines: int
+) -> None:
+    # More than a pipe holds: who does not read it stops the command.
+    deploy = "for n in range(20_000): print(n)"
+    running = subprocess.Popen(
+        [
+            *(*POSTER, "run", "--method", "POST", "--endpoint", url, "--out", "out"),
+            *("--posters", "10", "--pause", "0.01", "--quiet-for", "0.2"),
+            *("--", sys.executable, "-c", deploy),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdout is not None
+    assert running.stderr is not None
+    for _ in range(lines):
+        running.stderr.readline()
+    running.stderr.close()
+    report = running.stdout.read()
+    running.stdout.close()
+    assert running.wait(60) == 3  # nothing new was published
+    assert report.startswith(b"From when it is safe cannot be said")
+    assert (tmp_path / "out" / "deploy.log").read_text().endswith("\n19999\n")
+
+
+def test_a_standard_error_that_is_closed_hinders_nothing(tmp_path: Path, url: str) -> None:
+    options = f"run --method POST --endpoint {url} --duration 0.3 --out out"
+    code, said = poster_without_stderr(tmp_path, *options.split())
+    assert (code, said) == (0, "out/history.jsonl\n")
 
 
 def test_a_disk_that_nobody_may_write_to_is_named(small_disk: Path, url: str) -> None:
