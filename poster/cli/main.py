@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -137,6 +138,8 @@ def main() -> None:
     """Post to an API while it is deployed, and judge from the rows what callers saw."""
     # A TERM ends a run as Ctrl-C does: drained, closed, nothing left running.
     signal.signal(signal.SIGTERM, _interrupt)
+    if os.environ.get("NO_COLOR"):  # https://no-color.org; the live line knows it by itself
+        click.get_current_context().color = False
     make_room()
 
 

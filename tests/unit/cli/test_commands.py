@@ -43,6 +43,15 @@ def test_a_number_of_a_command_is_finite(command: str, given: str) -> None:
                 param.type.convert(given, param, context)
 
 
+@pytest.mark.parametrize(("said", "is_coloured"), [("1", False), ("", True)])
+def test_no_color_takes_the_colours_away(said: str, is_coloured: bool) -> None:
+    kept = str(Path(__file__).parents[3] / "docs" / "kept_run")
+    environment = {"NO_COLOR": said}
+    result = CliRunner().invoke(main, ["report", kept], env=environment, color=True)
+    assert ("\x1b[" in result.stdout) == is_coloured
+    assert "Safe from " in result.stdout
+
+
 def test_the_published_poster_posts_until_finish_txt_appears(tmp_path: Path) -> None:
     posted = threading.Event()
 
