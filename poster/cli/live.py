@@ -6,20 +6,18 @@ Everything here goes to standard error; standard output is for results.
 from __future__ import annotations
 
 import collections
-import contextlib
-import os
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import IO
 
 import click
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from poster.cli.nowhere import lead_nowhere
 from poster.cli.strip import CELLS, Strip
 from poster.report.plain import plain
 from poster.rows.record import Observation, Step
@@ -161,7 +159,7 @@ class Screen:
                 click.echo(f"{elapsed.plain}{text.plain}", err=True)
         except OSError:
             self._is_quiet = True
-            _lead_nowhere(sys.stderr)
+            lead_nowhere(sys.stderr)
 
     def __enter__(self) -> Screen:
         if self._on_terminal:
@@ -171,14 +169,6 @@ class Screen:
     def __exit__(self, *_: object) -> None:
         if self._on_terminal:
             self._live.stop()
-
-
-def _lead_nowhere(stream: IO[str]) -> None:
-    """Let a stream that nobody reads take what follows: a deploy goes on without it."""
-    with contextlib.suppress(OSError):  # a test's stream is no file
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
 
 
 class Narrator:

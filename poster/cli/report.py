@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from poster.cli import exit_codes
+from poster.cli.nowhere import lead_nowhere
 from poster.cli.reading import read, runs_argument, write
 from poster.cli.report_options import Wanted, report_options
 from poster.judge.analysis import Result, analyse
@@ -63,15 +64,23 @@ def tell(result: Result, history: History, wanted: Wanted, out: Path | None) -> 
     rendered = _rendered(form, result, history, budgets)
     if out is not None:
         write(out, rendered)
-    elif form == "text":
+    else:
+        try:
+            _show(rendered, form, result)
+        except BrokenPipeError:  # | head -1: the exit code is the report's all the same
+            lead_nowhere(sys.stdout)
+    if wanted.junit_file is not None:
+        write(wanted.junit_file, junit.render(result, budgets))
+    return budgets
+
+
+def _show(rendered: str, form: str, result: Result) -> None:
+    if form == "text":
         first, rest = rendered.split("\n\n", 1)
         click.secho(first, fg=_colour(result), bold=True)
         click.echo("\n" + rest, nl=False)
     else:
         click.echo(rendered, nl=False)
-    if wanted.junit_file is not None:
-        write(wanted.junit_file, junit.render(result, budgets))
-    return budgets
 
 
 def _rendered(form: str, result: Result, history: History, budgets: Sequence[Judged]) -> str:

@@ -169,6 +169,23 @@ def test_a_deploy_goes_on_though_nobody_reads_its_progress(
     assert (tmp_path / "out" / "deploy.log").read_text().endswith("\n19999\n")
 
 
+@pytest.mark.parametrize(("budget", "code"), [("1000", 0), ("0", 1)])
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_report_that_nobody_reads_ends_by_its_budgets(form: str, budget: str, code: int) -> None:
+    kept = str(ROOT / "docs" / "kept_run")
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [*POSTER, "report", kept, "--format", form, "--max-stale", budget],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(writer)
+    assert ended.returncode == code, ended.stderr
+    assert ended.stderr.count(b"\n") == code  # which budget is exceeded, and nothing else
+
+
 def test_a_standard_error_that_is_closed_hinders_nothing(tmp_path: Path, url: str) -> None:
     options = f"run --method POST --endpoint {url} --duration 0.3 --out out"
     code, said = poster_without_stderr(tmp_path, *options.split())
