@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -84,12 +84,17 @@ def test_an_alias_that_moves_on_to_a_third_version(
     second, third = app.publish(), app.publish()
     if while_waiting_for == "callers":
         app.point(second)
-    someone_else = threading.Timer(4, app.point, [third])
-    someone_else.start()
+
+    def someone_else_deploys() -> None:
+        time.sleep(3)  # where the alias stood at the first look, it has not moved on to
+        app.point(third)
+
     # So many answers in a row that the alias moves on before.
     patience = ("--stale-share", "0.001", "--then", "false")
-    ended = wait(*asked(app), "--expect", second, *patience)
-    someone_else.join()
+    said = "asking Invoke" if while_waiting_for == "callers" else "waiting for the control plane"
+    ended = wait(
+        *(*asked(app), "--expect", second, *patience), said=said, then=someone_else_deploys
+    )
     assert ended.code == exit_codes.SUPERSEDED, ended.err
     assert "moved on to version 3 while version 2 was waited for" in ended.err
 

@@ -13,6 +13,7 @@ import pytest
 
 from rehearsal import contrary
 from tests.rehearsal.conftest import ROOT, Rehearsal
+from tests.support.held_up import is_held_up
 
 WAYS = ("sam", "lambda-api", "canary:50,3")
 SEEDS = range(1, 1 + int(os.environ.get("REHEARSE_SEEDS", "1")))
@@ -37,9 +38,7 @@ def test_an_experiment_on_a_bad_day_ends_with_a_right_report(
     assert done.exit_code in {0, 3}, done.said + done.printed
     folder = rehearsal.folder_of(f"{way} {seed}") / "runs" / "latest"
     result: dict[str, Any] = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    # A slow machine makes too few calls to tell clean from mixed; all else is told.
-    few = "too few calls followed" in done.printed
-    assert result["verdict"] in {"clean", "mixed"} or few, done.printed
+    assert result["verdict"] in {"clean", "mixed"} or is_held_up(result), done.printed
     refused = sum(day[name].given for name in ("api-throttle", "function-throttle", "waf"))
     assert result["calls"]["fail"] == refused > 0
     assert result["calls"]["throttled"] == day["api-throttle"].given

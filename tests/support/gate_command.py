@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,30 @@ class Ended:
         return said
 
 
-def poster_wait(aws: LocalAws, folder: Path, *arguments: str) -> Ended:
-    """Run the command in a folder, as a pipeline would."""
-    done = subprocess.run(
+def poster_wait(
+    aws: LocalAws,
+    folder: Path,
+    *arguments: str,
+    said: str | None = None,
+    then: Callable[[], None] = lambda: None,
+) -> Ended:
+    """Run the command in a folder, as a pipeline would; ``then`` follows the line that is said."""
+    with subprocess.Popen(
         [sys.executable, "-m", "poster", "wait", *arguments],
         cwd=folder,
         env=aws.environment(os.environ),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=280,  # a busy machine
-    )
-    assert "Traceback" not in done.stderr
-    return Ended(done.returncode, done.stdout, done.stderr)
+    ) as waiting:
+        assert waiting.stdout is not None
+        assert waiting.stderr is not None
+        heard = ""
+        for line in waiting.stderr:
+            heard += line
+            if said is not None and said in line:
+                said = None
+                then()
+        out = waiting.stdout.read()
+    assert "Traceback" not in heard
+    return Ended(waiting.returncode, out, heard)
