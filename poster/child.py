@@ -49,6 +49,7 @@ class Child:
         self._scratch = scratch
         self._lock = threading.Lock()
         self._returncode: int | None = None
+        self._ended_monotonic_ns: int | None = None
         self.pid = pid
 
     @classmethod
@@ -101,6 +102,14 @@ class Child:
         """What the command prints, where it was piped; it ends when the command does."""
         return self._supervisor.stdout
 
+    @property
+    def ended_monotonic_ns(self) -> int | None:
+        """When the command itself ended, on this boot's clock; None before ``poll`` says so.
+
+        What it left behind in its group may have taken the whole grace to end after that.
+        """
+        return self._ended_monotonic_ns
+
     def poll(self) -> int | None:
         """Return the exit code, -N for a death by signal N, None while the command runs."""
         return None if self._supervisor.poll() is None else self._settle()
@@ -128,11 +137,12 @@ class Child:
             if self._returncode is None:
                 self._close_lifeline()
                 with self._reports:
-                    kind, _, value = self._reports.read().partition(" ")
+                    kind, _, values = self._reports.read().partition(" ")
                 if kind == "exit":
-                    self._returncode = int(value)
+                    self._returncode, self._ended_monotonic_ns = map(int, values.split())
                 else:
                     self._returncode = self._supervisor.returncode
+                    self._ended_monotonic_ns = time.monotonic_ns()
                     if self.pid:
                         _signal_group(self.pid, signal.SIGKILL)
                     _remove(self._scratch)
@@ -166,10 +176,12 @@ def _supervise(report_fd: int, grace_s: float, scratch: str, command: list[str])
             ready, _, _ = select.select([sys.stdin.fileno(), woken], [], [])
             if sys.stdin.fileno() in ready or _ENDING & set(os.read(woken, 512)):
                 break
+        has_ended, ended_ns = process.poll() is not None, time.monotonic_ns()
     finally:
         _end_group(process, grace_s)
         _remove(scratch)
-    _tell(report_fd, f"exit {process.wait()}")
+    exit_code = process.wait()
+    _tell(report_fd, f"exit {exit_code} {ended_ns if has_ended else time.monotonic_ns()}")
 
 
 def _tell(report_fd: int, line: str) -> None:

@@ -14,14 +14,18 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from poster.child import Child
 from poster.errors import USAGE, PosterError
+from poster.rows.clock import Clock
 
 LOG = "deploy.log"
 LAST_LINES = 8
+GRACE_S = 10.0  # from SIGTERM to SIGKILL, for what the command leaves behind
+READ_OUT_S = 10.0  # for lines that come as fast as a slow terminal takes them
 
 
 class CommandError(PosterError):
@@ -57,10 +61,11 @@ class Command:
         self.last_lines: collections.deque[str] = collections.deque(maxlen=LAST_LINES)
         self._say = say
         self._log = log
+        self._heard = 0
         self._is_over = False
         try:
             self._child = Child.start(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, grace_s=10.0
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, grace_s=GRACE_S
             )
         except OSError as error:
             why = error.strerror or error
@@ -74,10 +79,26 @@ class Command:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 exit_code = self._child.wait(timeout=0.1)
-                self._reader.join(1.0)
-                # What left its group may hold the pipe open, and print for ever.
-                self._is_over = True
+                self._read_out()
                 return exit_code
+
+    def ended_ns(self, clock: Clock) -> int:
+        """Return when it ended by itself, on the run's clock; now, if it runs.
+
+        That is before ``wait`` returns: what it left behind is ended and read out in between.
+        """
+        ended_ns = self._child.ended_monotonic_ns
+        return clock.now_ns() if ended_ns is None else ended_ns - clock.origin_monotonic_ns
+
+    def _read_out(self) -> None:
+        """Wait for the last lines: they say why a deploy failed."""
+        deadline = time.monotonic() + READ_OUT_S
+        heard = -1
+        while self._reader.is_alive() and self._heard != heard and time.monotonic() < deadline:
+            heard = self._heard
+            self._reader.join(1.0)
+        # What left its group may hold the pipe open, and print for ever.
+        self._is_over = True
 
     def interrupt(self) -> None:
         """Tell it and what it started to stop, as Ctrl-C does."""
@@ -108,6 +129,7 @@ class Command:
         for line in self._child.stdout or ():
             if self._is_over:
                 return
+            self._heard += 1
             self.last_lines.append(line.rstrip())
             self._say(line.rstrip())
             yield line

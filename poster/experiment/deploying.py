@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from poster.errors import NO_ANSWER, PosterError
 from poster.experiment.command import Command
@@ -68,14 +68,16 @@ class Deploying:
         self.traffic.change(Settling.deploy_begins)
         self.phase(f"running {command[0]} under the calls")
         # Before the command is: a step that is late would make calls before the deploy of its own.
-        begun = self._step(StepName.DEPLOY_STARTED, command=Path(command[0]).name)
+        named = {"command": Path(command[0]).name}
+        begun = Step(StepName.DEPLOY_STARTED, self.clock.now_ns(), named)
         running = Command(command, log, say)
         self.emit_step(begun)
         exit_code = self._end_of(running)
+        ended_ns = running.ended_ns(self.clock)
         if exit_code:
-            self.emit_step(self._step(StepName.DEPLOY_FAILED, exit_code=exit_code))
+            self.emit_step(Step(StepName.DEPLOY_FAILED, ended_ns, {"exit_code": exit_code}))
         else:
-            self.emit_step(self._step(StepName.DEPLOY_FINISHED))
+            self.emit_step(Step(StepName.DEPLOY_FINISHED, ended_ns))
         ended = self._await_settled(nothing_new_ends=True)
         return Watched(ended, exit_code, tuple(running.last_lines))
 
@@ -123,9 +125,8 @@ class Deploying:
             finally:
                 if exit_code is None:
                     exit_code = running.end()
-                self.emit_step(
-                    self._step(StepName.DEPLOY_FAILED, exit_code=exit_code, error="interrupted")
-                )
+                how = {"exit_code": exit_code, "error": "interrupted"}
+                self.emit_step(Step(StepName.DEPLOY_FAILED, running.ended_ns(self.clock), how))
             raise
 
     def _await_settled(self, nothing_new_ends: bool) -> Ended:
@@ -144,6 +145,3 @@ class Deploying:
         if found:
             return found[0]
         return "calls-ended" if self.traffic.has_ended else "timed-out"
-
-    def _step(self, name: StepName, **detail: Any) -> Step:
-        return Step(name, self.clock.now_ns(), detail)

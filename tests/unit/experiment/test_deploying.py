@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from poster.experiment import command
 from poster.experiment.deploying import Deploying, NoBaselineError
 from poster.experiment.settling import Rule, Settling
 from poster.experiment.traffic import Traffic
@@ -34,9 +35,9 @@ def test_nothing_is_deployed_once_calling_has_ended(tmp_path: Path) -> None:
     traffic.saw_all([ANSWERED])
     traffic.end()
     deployed = tmp_path / "deployed"
-    command = [sys.executable, "-c", f"open({str(deployed)!r}, 'w')"]
+    deploy = [sys.executable, "-c", f"open({str(deployed)!r}, 'w')"]
     with pytest.raises(NoBaselineError, match=r"no more calls are made, so .* was not run"):
-        deploying(traffic, steps).under_traffic(command, tmp_path / "deploy.log", print)
+        deploying(traffic, steps).under_traffic(deploy, tmp_path / "deploy.log", print)
     assert not deployed.exists()
     assert not steps
 
@@ -44,9 +45,25 @@ def test_nothing_is_deployed_once_calling_has_ended(tmp_path: Path) -> None:
 def test_calls_that_ended_under_a_deploy_are_no_callers_that_do_not_settle(tmp_path: Path) -> None:
     traffic, steps = Traffic(Settling(Rule())), []  # type: ignore[var-annotated]
     traffic.saw_all([ANSWERED])
-    command = [sys.executable, "-c", "print('deployed')"]
+    deploy = [sys.executable, "-c", "print('deployed')"]
     watched = deploying(traffic, steps).under_traffic(
-        command, tmp_path / "deploy.log", lambda line: traffic.end()
+        deploy, tmp_path / "deploy.log", lambda line: traffic.end()
     )
     assert watched.ended == "calls-ended"
     assert [step.name for step in steps] == ["deploy-started", "deploy-finished"]
+
+
+def test_a_deploy_ends_with_its_command_not_with_what_that_leaves_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A helper that does not obey SIGTERM is killed after the grace; with a step that late, "safe
+    # from N s after the deploy command ended" would be too early by as much.
+    traffic, steps = Traffic(Settling(Rule())), []  # type: ignore[var-annotated]
+    traffic.saw_all([ANSWERED])
+    monkeypatch.setattr(command, "GRACE_S", 2.0)
+    around = deploying(traffic, steps)
+    helper = "trap '' TERM; touch there; while :; do sleep 0.1; done"
+    script = f"cd {tmp_path}; ({helper}) >/dev/null 2>&1 & until [ -e there ]; do :; done; echo x"
+    around.under_traffic(["sh", "-c", script], tmp_path / "deploy.log", lambda line: traffic.end())
+    started, finished = steps
+    assert started.at_ns < finished.at_ns < around.clock.now_ns() - 1_900_000_000
