@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
@@ -132,7 +133,7 @@ def test_a_call_that_never_left_went_by_no_connection() -> None:
 def test_a_connection_that_dies_unanswered_was_kept() -> None:
     def once(handler: BaseHTTPRequestHandler, body: bytes) -> None:
         if hasattr(handler, "answered"):
-            handler.connection.close()
+            handler.connection.shutdown(socket.SHUT_RDWR)
             return
         handler.answered = True  # type: ignore[attr-defined]
         ok(handler, body)

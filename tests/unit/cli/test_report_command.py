@@ -263,7 +263,7 @@ def rendered(path: Path, calls: int) -> None:
 
 OTHER = structs.replace(RUN, run_id="other")
 FEW = settings(
-    max_examples=40,  # 3,000 of each were run once
+    max_examples=25,  # 3,000 of each were run once
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

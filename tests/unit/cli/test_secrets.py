@@ -111,7 +111,16 @@ def test_headers_of_a_file_are_sent_and_stand_in_no_process_list(tmp_path: Path)
             ),
             poster_of_its_own(
                 tmp_path,
-                *("wait", *headers, "--body", '{"todoId": "{todo_id}"}', "--expect", "1"),
+                *(
+                    "wait",
+                    *headers,
+                    "--body",
+                    '{"todoId": "{todo_id}"}',
+                    "--expect",
+                    "1",
+                    "--rate",
+                    "300",
+                ),
                 *("--then", f"{sys.executable} look.py"),
             ),
         ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from poster.experiment import command
 from poster.experiment.command import Command, CommandError, require
 
 FULL = Path("/dev/full")
@@ -33,7 +34,10 @@ def test_a_log_that_cannot_be_written_is_told_and_does_not_hold_the_command_up()
     assert running.last_lines[-1] == "49999"
 
 
-def test_what_left_the_command_s_group_is_not_listened_to_after_its_end(tmp_path: Path) -> None:
+def test_what_left_the_command_s_group_is_not_listened_to_after_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "READ_OUT_S", 0.5)
     beside = tmp_path / "beside.pid"
     forks = f"""
 import os, time

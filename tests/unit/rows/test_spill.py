@@ -67,7 +67,7 @@ def said(history: History) -> tuple[str, str]:
     return report_json.render(result), text.render(result, history)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(content=files(), block_bytes=st.sampled_from([300, 1500, 10**6]))
 def test_a_history_on_disk_is_the_same_history(content: bytes, block_bytes: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -86,7 +86,7 @@ def test_a_history_on_disk_is_the_same_history(content: bytes, block_bytes: int)
     assert said(large) == said(small)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     contents=st.lists(files(), min_size=2, max_size=3), block_bytes=st.sampled_from([300, 10**6])
 )
