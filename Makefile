@@ -96,17 +96,18 @@ template: setup
 	cfn-lint template.yaml labs/*/template.yaml examples/*/template.yaml
 
 # More workers than cores, here and below, for tests wait as well as compute.
+# Where workers share the cores, Polars' own threads would but wait for each other.
 unit: setup
-	pytest -n 4 --dist worksteal tests/unit
+	POLARS_MAX_THREADS=1 pytest -n 4 --dist worksteal tests/unit
 
 # What takes minutes by itself has targets of its own: `make test` stays under 5 minutes.
-GATE := test_gate.py test_gate_of_a_function.py
+GATE := test_gate.py test_gate_of_a_function.py test_around_a_deploy.py test_action.py
 BESIDE := $(GATE) test_labs.py test_install.py test_readme.py test_locust.py
 
 integration: setup
 	pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(BESIDE:%=--ignore tests/integration/%)
 
-test-gate: setup ## the gate on real deploys: of an API through the fleet, of a function by itself
+test-gate: setup ## the gate, a run around a deploy and the action, on real deploys
 	pytest -n 2 --dist loadfile $(GATE:%=tests/integration/%)
 
 test-scale: setup ## Locust's master and workers as load of several machines
