@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench bench-scale soak test fmt lint types template unit integration test-labs test-install test-readme test-gate test-scale test-examples tools rehearse permissions checkov notebook figures lock clean
+.PHONY: help setup experiment strategies lab-patterns lab-two-functions lab-runtime lab-doors lab-settings bench bench-scale soak test fmt lint types template unit integration test-labs test-install test-readme test-deploys test-scale test-examples tools rehearse permissions checkov notebook figures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -101,14 +101,14 @@ unit: setup
 	POLARS_MAX_THREADS=1 pytest -n 4 --dist worksteal tests/unit
 
 # What takes minutes by itself has targets of its own: `make test` stays under 5 minutes.
-GATE := test_gate.py test_gate_of_a_function.py test_around_a_deploy.py test_action.py
-BESIDE := $(GATE) test_labs.py test_install.py test_readme.py test_locust.py
+DEPLOYS := test_gate.py test_gate_of_a_function.py test_ways.py test_around_a_deploy.py test_action.py
+BESIDE := $(DEPLOYS) test_study.py test_labs.py test_install.py test_readme.py test_locust.py
 
 integration: setup
 	pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration $(BESIDE:%=--ignore tests/integration/%)
 
-test-gate: setup ## the gate, a run around a deploy and the action, on real deploys
-	pytest -n 2 --dist loadfile $(GATE:%=tests/integration/%)
+test-deploys: setup ## real deploys: every way, a run around one, the gate, the action
+	pytest -n 2 --dist loadfile $(DEPLOYS:%=tests/integration/%)
 
 test-scale: setup ## Locust's master and workers as load of several machines
 	pytest -n 2 --dist worksteal tests/integration/test_locust.py
@@ -125,8 +125,8 @@ test-install: setup ## the wheel and each extra in an environment of its own, an
 test-readme: setup ## every command of the README, in order, in a fresh clone and shell
 	pytest tests/integration/test_readme.py
 
-test-labs: setup ## each lab once in small; beside `make test`, which stays under 5 minutes
-	pytest tests/integration/test_labs.py
+test-labs: setup ## each lab once in small, and the study of the published rows
+	pytest tests/integration/test_labs.py tests/integration/test_study.py
 
 rehearse: setup ## the whole AWS path on AWS's own host names, answered on this machine
 	pytest -n 3 --dist loadfile tests/rehearsal # half of it is waiting

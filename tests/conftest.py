@@ -21,7 +21,7 @@ GOLDEN = Path(__file__).parent / "golden"
 LONGEST = (
     *("test_experiment", "test_ways", "test_fleet"),
     *("test_around_a_deploy", "test_fleet_entrances", "test_engine_kill", "test_emulator"),
-    *("test_less_data", "test_fit"),
+    *("test_less_data", "test_odd_machines"),
 )
 
 

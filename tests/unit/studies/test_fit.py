@@ -1,4 +1,4 @@
-"""The fit of ``published``: the likelihood is exact, the constants and the page are its result."""
+"""The fit of ``published``: the likelihood is exact, and the constants are its result."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import scipy.stats
 from poster.local.lag import PUBLISHED, Seconds, Uniform
 from studies.propagation.fit import CHOSEN, fit, load_runs, poster_gaps_s
 from studies.propagation.likelihood import Floats, RunRows, log_likelihood
-from studies.propagation.page import Mixing, mixing, render, simulate
+from studies.propagation.page import Mixing, mixing, simulate
 
 ROOT = Path(__file__).parents[3]
 ROWS = ROOT / "tests/data/published_runs.csv"
-PAGE = ROOT / "docs/propagation.md"
 
 
 def slow_half(t_s: Floats) -> Floats:
@@ -64,12 +63,6 @@ def test_the_constants_in_the_code_are_the_fit() -> None:
     found = fit(CHOSEN, load_runs(ROWS)).parameters
     assert found["slow share"] == pytest.approx(PUBLISHED.slow_share, abs=0.001)
     assert found["slow mean"] == pytest.approx(PUBLISHED.slow_mean_s, abs=0.01)
-
-
-def test_the_page_is_what_the_code_writes() -> None:
-    assert PAGE.read_text(encoding="utf-8") == render(ROWS), (
-        "run: python -m studies.propagation.page tests/data/published_runs.csv docs/propagation.md"
-    )
 
 
 def test_mixing_runs_from_the_first_new_row_to_the_last_old_one() -> None:
