@@ -10,7 +10,7 @@ from poster.calls.background import Background
 from poster.calls.engine import Emit, Engine, Load, Stop
 from poster.rows.clock import Clock
 
-LEAVE_S = 1.0  # enough to write the rows of what is in flight
+LEAVE_S = 5.0  # at most: a busy machine takes a while to write the rows of what is in flight
 
 
 class Posting:
@@ -52,19 +52,19 @@ class Posting:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stop.set()
-        if _is_second(error):
-            self._leave()
-            return
         try:
+            self._stop.set()
+            if _is_second(error):
+                self.leave()
+                return
             self._work.wait()
         except KeyboardInterrupt:  # a second one: calls in flight get their rows
-            self._leave()
+            self.leave()
             raise
         if error is None or isinstance(error, Exception):
             self.check()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Wait for no call that is in flight."""
         self._stop.set()
         self._stop.abandon.set()

@@ -95,4 +95,4 @@ class Probing(Posting):
         super().__init__(sender, probed.load(loop), clock, emit, on_end)
 
     def __exit__(self, *_: object) -> None:
-        self._leave()
+        self.leave()

@@ -227,6 +227,7 @@ class Calling:
                     narrator.phase("draining calls in flight; Ctrl-C again to leave them")
                     return exit_codes.INTERRUPTED if self._has_end or deploy.is_around else 0
         except KeyboardInterrupt:
+            posting.leave()  # a second one may have come before the block's end could deal with it
             return exit_codes.INTERRUPTED
         return exit_codes.OK
 
