@@ -275,7 +275,8 @@ def _cluster(calls: _Ended, what: str = "", before: _Ended | None = None) -> Ite
     worst = _densest(calls, calls.bad, before)
     if worst is None:
         return
-    known = _densest(calls.known, calls.known.failed, before)
+    ended = calls.known
+    known = _densest(ended, ended.failed, before)
     chance, failed, shown = (1.0, 0, worst) if known is None else (known.chance, known.bad, known)
     witness = (
         f"{shown.bad} of the {shown.calls} calls around call {shown.first_seq} have no known end"
